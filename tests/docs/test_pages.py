@@ -34,6 +34,7 @@ PROGRAMS = {
     "exportd-api",
     "exportd-worker",
     "exportd-gateway",
+    "curl",
     "make",
     "pkill",
     "eval",
