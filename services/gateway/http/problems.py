@@ -17,7 +17,7 @@ PASSING_S = 2
 _BY_CODE: Mapping[str, HTTPStatus] = {
     "INVALID_ARGUMENT": HTTPStatus.BAD_REQUEST,
     "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
-    "PERMISSION_DENIED": HTTPStatus.FORBIDDEN,
+    AccessRefused.default_code: HTTPStatus.FORBIDDEN,
     "NOT_FOUND": HTTPStatus.NOT_FOUND,
     "ALREADY_EXISTS": HTTPStatus.CONFLICT,
     "FAILED_PRECONDITION": HTTPStatus.CONFLICT,
@@ -26,9 +26,8 @@ _BY_CODE: Mapping[str, HTTPStatus] = {
     "RESOURCE_EXHAUSTED": HTTPStatus.TOO_MANY_REQUESTS,
     "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "DATA_LOSS": HTTPStatus.INTERNAL_SERVER_ERROR,
-    "INTERNAL": HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""Of errors of the api, which have a reason."""
+"""Of errors of the api, which have a reason. Other codes are internal errors."""
 
 _BY_REASON: Mapping[str, HTTPStatus] = {"EXPORT_DELETED": HTTPStatus.GONE, "FILE_EXPIRED": HTTPStatus.GONE}
 """Where the code says less than HTTP can."""
