@@ -39,11 +39,11 @@ class Installed:
     def packages(self) -> Path:
         return next(self.home.glob("lib/python*/site-packages"))
 
-    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A program of the environment, with nothing from outside of it."""
+    def run(self, program: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """A program of the environment, with nothing from outside of it but these variables."""
         command = [self.programs / program, *arguments]
         return subprocess.run(
-            command, cwd=self.home, env={}, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            command, cwd=self.home, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
 
     def python(self, code: str) -> subprocess.CompletedProcess[str]:
