@@ -66,7 +66,9 @@ async function answered(url: string, offset: number, signal?: AbortSignal): Prom
     const fits = begins || (answer.status === 200 && !offset);
     if (fits && answer.body) return { body: answer.body, silence, timer };
     await answer.body?.cancel();
-    return answer.status === 403 || answer.status === 429 || answer.status >= 500 ? { silence, timer } : undefined;
+    if (answer.status === 403 || answer.status === 429 || answer.status >= 500) return { silence, timer };
+    clearTimeout(timer);
+    return undefined;
   } catch {
     signal?.throwIfAborted();
     clearTimeout(timer);
