@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,10 +23,10 @@ def url() -> str:
     return new_store()
 
 
-@pytest.fixture(scope="module")
-def houses(sample: Path, tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[list[House]]:
+@contextmanager
+def two(sample: Path, folder: Path, url: str) -> Iterator[list[House]]:
     """An api each."""
-    folder = tmp_path_factory.mktemp("two")
+    folder.mkdir(exist_ok=True)
     (folder / "key").write_bytes(b"k" * 32)
     settings = {"EXPORTD_DATABASE": url, "EXPORTD_SECRET_KEY_FILE": str(folder / "key"), **PATIENT}
     with ExitStack() as stack:
@@ -36,15 +36,15 @@ def houses(sample: Path, tmp_path_factory: pytest.TempPathFactory, url: str) -> 
         yield houses
 
 
+@pytest.fixture(scope="module")
+def houses(sample: Path, tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[list[House]]:
+    with two(sample, tmp_path_factory.mktemp("two"), url) as houses:
+        yield houses
+
+
 @pytest.fixture
 async def here(houses: list[House]) -> AsyncIterator[ExportClient]:
     async with ExportClient(houses[0].target) as client:
-        yield client
-
-
-@pytest.fixture
-async def there(houses: list[House]) -> AsyncIterator[ExportClient]:
-    async with ExportClient(houses[1].target) as client:
         yield client
 
 
@@ -69,6 +69,22 @@ async def seen(client: ExportClient, export: Export, wanted: str) -> Export:
     raise AssertionError("the watch ended")
 
 
+async def test_a_worker_of_the_other_api_is_listed_and_drained(sample: Path, tmp_path: Path) -> None:
+    """At apis of its own, where no worker was there before."""
+    with two(sample, tmp_path / "own", new_store()) as houses:
+        async with ExportClient(houses[0].target) as here, ExportClient(houses[1].target) as there:
+            waiting = await here.create("/airports", format="csv")
+            assert waiting.wait_reason == Export.WAIT_REASON_NO_WORKER
+            worker = houses[1].worker()
+            assert (await seen(here, waiting, "done")).state == Export.STATE_COMPLETED
+            (listed,) = await here.operator.workers()
+            await here.operator.drain(listed.id)
+            assert await asyncio.to_thread(worker.wait_ended, PATIENCE_S) == 0
+            for client in (here, there):
+                after = await client.create("/airports", format="csv")
+                assert after.wait_reason == Export.WAIT_REASON_NO_WORKER
+
+
 async def test_progress_and_a_cancel_go_through_the_other_api(worker: None, here: ExportClient, held: Held) -> None:
     export = await seen(here, await here.create("/held", format="csv"), "progress")
     assert export.state == Export.STATE_PROCESSING
@@ -82,24 +98,6 @@ async def test_progress_and_a_cancel_go_through_the_other_api(worker: None, here
 async def test_a_preview_is_answered_by_a_worker_of_the_other_api(worker: None, here: ExportClient) -> None:
     shown = await here.preview("/airports", max_rows=3)
     assert len(shown.rows) == 3
-
-
-async def test_a_worker_of_the_other_api_is_listed_and_drained(
-    houses: list[House], here: ExportClient, there: ExportClient
-) -> None:
-    waiting = await here.create("/airports", format="csv")
-    async with asyncio.timeout(PATIENCE_S):  # a worker that has ended is known until its lease time is over
-        while (await here.get(waiting.id)).wait_reason != Export.WAIT_REASON_NO_WORKER:
-            await asyncio.sleep(0.1)
-    worker = houses[1].worker()
-    assert (await seen(here, waiting, "done")).state == Export.STATE_COMPLETED
-    (listed,) = [each for each in await here.operator.workers() if not each.draining]
-    await here.operator.drain(listed.id)
-    assert await asyncio.to_thread(worker.wait_ended, PATIENCE_S) == 0
-    for client in (here, there):
-        after = await client.create("/airports", format="csv")
-        assert after.wait_reason == Export.WAIT_REASON_NO_WORKER
-        await client.cancel(after.id)
 
 
 async def test_hints_that_are_cut_off_cost_a_moment_and_come_again(
