@@ -8,26 +8,36 @@ from collections.abc import Mapping
 HELP: Mapping[str, str] = {
     "EXPORTD_CATALOG": "The catalog file: what callers may export. Read again at SIGHUP.",
     "EXPORTD_DATA_DIR": "Folder of the database, the key, the lock and, unless set otherwise, the artifacts.",
-    "EXPORTD_DATABASE": "PostgreSQL for state and queue, `postgresql://…`: several api processes may share it.",
-    "EXPORTD_DATABASE_POOLED": "`on` if a pooler hands each transaction another session of that database.",
-    "EXPORTD_API_PROCESSES": "Processes that serve the same ports, of use with PostgreSQL and several cores.",
+    "EXPORTD_DATABASE": "URL of PostgreSQL, `postgresql://…`, for state and queue; several api processes can share it.",
+    "EXPORTD_DATABASE_POOLED": "`on` if a pooler in transaction mode is between the api and PostgreSQL.",
+    "EXPORTD_API_PROCESSES": "Number of processes that serve the same ports; more than 1 needs PostgreSQL.",
     "EXPORTD_ARTIFACTS": "The artifact store, the same for api and workers: a folder, or `s3://…`, `gs://…`, `az://…`.",
     "EXPORTD_SECRET_KEY_FILE": "File with the server's key, 32 random bytes or more. Created at the first start.",
     "EXPORTD_LISTEN": "Address for callers.",
     "EXPORTD_QUEUE_LISTEN": "Address for workers.",
     "EXPORTD_TLS_CERTIFICATE": "Certificate of both ports, with its chain (PEM). Read again when the file changes.",
     "EXPORTD_TLS_KEY": "Private key of that certificate (PEM).",
-    "EXPORTD_TLS_CLIENT_AUTHORITY": "Authority whose certificates callers must show, beside their API key (PEM).",
-    "EXPORTD_QUEUE_TLS_CERTIFICATE": "Certificate of the workers' port, if it has one of its own (PEM).",
+    "EXPORTD_TLS_CLIENT_AUTHORITY": (
+        "Authority that must have signed the certificates of callers (PEM). Their API key is needed, too."
+    ),
+    "EXPORTD_QUEUE_TLS_CERTIFICATE": "Certificate of the workers' port, if it is not that of both ports (PEM).",
     "EXPORTD_QUEUE_TLS_KEY": "Private key of that certificate (PEM).",
-    "EXPORTD_QUEUE_TLS_CLIENT_AUTHORITY": "Authority whose certificates workers must show, in place of a token (PEM).",
-    "EXPORTD_QUEUE_TLS_ALLOWED_NAMES": "Names that a worker's certificate may have, such as `*.workers.example`.",
-    "EXPORTD_TLS_OFF_BEHIND_PROXY": "`yes` serves without TLS beyond loopback, where a proxy adds it.",
-    "EXPORTD_API_METRICS": "Address of the Prometheus endpoint, `/metrics`. Each further process takes the next port.",
-    "EXPORTD_METRICS_BEYOND_LOOPBACK": "`yes` lets that address be any; metrics have no TLS and no credentials.",
+    "EXPORTD_QUEUE_TLS_CLIENT_AUTHORITY": (
+        "Authority that must have signed the certificates of workers (PEM). They then need no token."
+    ),
+    "EXPORTD_QUEUE_TLS_ALLOWED_NAMES": (
+        "Names that a worker's certificate may have, such as `*.workers.example`; all by default."
+    ),
+    "EXPORTD_TLS_OFF_BEHIND_PROXY": "`yes` lets the api listen beyond loopback without TLS, because a proxy adds it.",
+    "EXPORTD_API_METRICS": (
+        "Address of the Prometheus endpoint, `/metrics`; `off` for none. Each further process takes the next port."
+    ),
+    "EXPORTD_METRICS_BEYOND_LOOPBACK": (
+        "`yes` allows that address to be beyond loopback. Metrics have no TLS and no credentials."
+    ),
     "EXPORTD_REFLECTION": "gRPC reflection on the callers' port. `auto` is `on` if that port is on loopback.",
     "EXPORTD_LOG_FORMAT": "Format of the log. `auto` is `human` on a terminal and `json` elsewhere.",
-    "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long calls that are under way may take to end.",
+    "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long running calls may take to end.",
     "EXPORTD_DOWNLOAD_URL_LIFE_S": "How long a download URL of the object store is valid.",
     "EXPORTD_TENANTS": "The tenants file: weights, caps and callback secrets. Read again at SIGHUP.",
     "EXPORTD_CONFIRM_WINDOW_S": "How long a new lease is valid until the worker's first heartbeat.",
@@ -37,10 +47,10 @@ HELP: Mapping[str, str] = {
     "EXPORTD_RETRY_CAP_S": "Upper limit of the delay between two attempts.",
     "EXPORTD_SWEEP_INTERVAL_S": "How often expired files and old rows are deleted.",
     "EXPORTD_SWEEP_GRACE_S": "How long the bytes of an expired file stay in the artifact store.",
-    "EXPORTD_ROWS_KEPT_S": "How long an export that is done stays listed.",
+    "EXPORTD_ROWS_KEPT_S": "How long an export stays in lists after its end.",
     "EXPORTD_CALLBACK_ALLOW_HTTP": "`yes` accepts callback URLs without TLS.",
     "EXPORTD_CALLBACK_PORTS": "Ports that callback URLs may name.",
-    "EXPORTD_CALLBACK_ALLOW_NETWORKS": "Networks that callbacks may reach beside the public Internet.",
+    "EXPORTD_CALLBACK_ALLOW_NETWORKS": "Networks that callbacks may reach, in addition to public addresses.",
     "EXPORTD_CALLBACK_TIMEOUT_S": "Time limit of one attempt to deliver a callback.",
     "EXPORTD_SMTP_HOST": "The mail server. Without it `notify_email` is refused.",
     "EXPORTD_SMTP_PORT": "Port of the mail server.",
@@ -49,6 +59,10 @@ HELP: Mapping[str, str] = {
     "EXPORTD_SMTP_PASSWORD_FILE": "File whose first line is the password of that user.",
     "EXPORTD_SMTP_FROM": "Sender address of mails. Required with a mail server.",
     "EXPORTD_SMTP_TIMEOUT_S": "Time limit of one attempt to send a mail, up to the message itself.",
-    "EXPORTD_SMTP_ACCEPT_TIMEOUT_S": "How long the server may take to accept a message. Too short sends it twice.",
-    "EXPORTD_NOTIFY_CA_FILE": "Certificate authorities, beside the system's, for callbacks and the mail server (PEM).",
+    "EXPORTD_SMTP_ACCEPT_TIMEOUT_S": (
+        "How long the server may take to accept a message. If this is too short, a mail is sent twice."
+    ),
+    "EXPORTD_NOTIFY_CA_FILE": (
+        "Certificate authorities for callbacks and the mail server, in addition to the system's (PEM)."
+    ),
 }

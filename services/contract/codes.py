@@ -44,7 +44,7 @@ class FailureCode(StrEnum):
         Retry.ELSEWHERE,
         "check that the source is up, and that the worker can connect with the account in its sources file",
     )
-    SOURCE_CHANGED = "SOURCE_CHANGED", Retry.LATER, "nothing; replace the files of a source while no export reads them"
+    SOURCE_CHANGED = "SOURCE_CHANGED", Retry.LATER, "nothing; replace files by renaming new ones"
     SOURCE_UNKNOWN = "SOURCE_UNKNOWN", Retry.ELSEWHERE, "add the source to the sources file of the workers"
     SOURCE_REFUSED = (
         "SOURCE_REFUSED",
@@ -56,7 +56,7 @@ class FailureCode(StrEnum):
         Retry.NEVER,
         "set `allow_private` in the sources file if the API may be at a private address",
     )
-    LINK_FOREIGN = "LINK_FOREIGN", Retry.NEVER, "name the server that the links lead to as the source's URL"
+    LINK_FOREIGN = "LINK_FOREIGN", Retry.NEVER, "set the URL of the source to the server that the links lead to"
     PAGES_ENDLESS = "PAGES_ENDLESS", Retry.NEVER, "narrow the filter, or raise `max_pages` in the sources file"
     PAGE_TOO_LARGE = (
         "PAGE_TOO_LARGE",
@@ -83,7 +83,7 @@ class FailureCode(StrEnum):
     )
     QUERY_INVALID = "QUERY_INVALID", Retry.NEVER, "correct the query in the catalog; the log has the database's message"
     RELATION_INVALID = "RELATION_INVALID", Retry.NEVER, "correct the files, the key or the kind in the catalog"
-    COLUMN_MISSING = "COLUMN_MISSING", Retry.NEVER, "correct the columns in the catalog, or choose others"
+    COLUMN_MISSING = "COLUMN_MISSING", Retry.NEVER, "correct the names of the columns in the catalog"
     VALUE_INVALID = (
         "VALUE_INVALID",
         Retry.NEVER,
@@ -110,7 +110,7 @@ class FailureCode(StrEnum):
 
     # ---- the worker and its environment
     ROWS_MISSING = "ROWS_MISSING", Retry.LATER, "report it to the operator if it persists"
-    DISK_FULL = "DISK_FULL", Retry.ELSEWHERE, "make room in the artifact store"
+    DISK_FULL = "DISK_FULL", Retry.ELSEWHERE, "make room in the artifact store and the scratch folder"
     OUT_OF_MEMORY = "OUT_OF_MEMORY", Retry.ELSEWHERE, "give the worker more memory, or fewer slots"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE", Retry.ELSEWHERE, "check that the worker can write to the artifact store"
     STORE_MISMATCH = "STORE_MISMATCH", Retry.ELSEWHERE, "set the same `EXPORTD_ARTIFACTS` for api and workers"

@@ -21,14 +21,20 @@ class WorkerMetrics:
         )
         self.rows = Counter("exportd_rows", "Rows in completed files.", registry=registry)
         self.bytes = Counter("exportd_bytes", "Bytes of completed files.", registry=registry)
-        self.attempts = Counter("exportd_attempts", "Attempts by outcome.", ["outcome"], registry=registry)
+        self.attempts = Counter(
+            "exportd_attempts",
+            "Attempts by outcome: `completed`, `failed`, `cancelled`, `lost` (the lease expired), `released` (given "
+            "back), `orphaned` (the api did not answer), `broken` (a defect of the worker).",
+            ["outcome"],
+            registry=registry,
+        )
         self.cancel_to_stop = Histogram(
             "exportd_cancel_to_stop_seconds",
             "Time from the notice of a cancellation until the job has stopped and its files are removed.",
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
             registry=registry,
         )
-        self._busy = Gauge("exportd_slots_busy", "Slots that are running a job.", registry=registry)
+        self._busy = Gauge("exportd_slots_busy", "Slots that run a job.", registry=registry)
         self._ready = Gauge(
             "exportd_worker_ready",
             "1 while the api answers and the worker is healthy, else 0.",

@@ -7,20 +7,26 @@ from collections.abc import Mapping
 
 HELP: Mapping[str, str] = {
     "EXPORTD_SOURCES": "The sources file: addresses and credentials. Read again at SIGHUP.",
-    "EXPORTD_QUEUE_ADDRESS": "Address of the api's queue port.",
+    "EXPORTD_QUEUE_ADDRESS": "Address of the api for workers; on the api `EXPORTD_QUEUE_LISTEN`.",
     "EXPORTD_QUEUE_TOKEN_FILE": "File with the worker's token. Read again with each call.",
     "EXPORTD_QUEUE_TLS_AUTHORITY": "Authority of the api's certificate (PEM), or `system`. Without it there is no TLS.",
     "EXPORTD_QUEUE_TLS_CERTIFICATE": "The worker's own certificate, with its chain (PEM).",
     "EXPORTD_QUEUE_TLS_KEY": "Private key of that certificate (PEM).",
-    "EXPORTD_TLS_OFF_BEHIND_PROXY": "`yes` calls beyond loopback without TLS, where a proxy adds it.",
-    "EXPORTD_DATA_DIR": "Folder that holds the artifacts, unless `EXPORTD_ARTIFACTS` is set.",
+    "EXPORTD_TLS_OFF_BEHIND_PROXY": (
+        "`yes` lets the worker call an api beyond loopback without TLS, because a proxy adds it."
+    ),
+    "EXPORTD_DATA_DIR": "Folder of the artifact store, unless `EXPORTD_ARTIFACTS` is set; the same as that of the api.",
     "EXPORTD_ARTIFACTS": "The artifact store, the same for api and workers: a folder, or `s3://…`, `gs://…`, `az://…`.",
     "EXPORTD_SCRATCH": "Folder for temporary data of a job: sorts, and tables before they are zipped.",
     "EXPORTD_MASK_KEY_FILE": 'Key file for columns with `mask = "hash"`, 32 bytes or more. Read again at SIGHUP.',
-    "EXPORTD_SLOTS": "Jobs that run at the same time.",
-    "EXPORTD_THREADS": "Threads of each stage of a job (reading, encoding, compressing). Memory grows with them.",
-    "EXPORTD_WORKER_METRICS": "Address of the Prometheus endpoint, `/metrics`.",
-    "EXPORTD_METRICS_BEYOND_LOOPBACK": "`yes` lets that address be any; metrics have no TLS and no credentials.",
+    "EXPORTD_SLOTS": "Number of jobs that run at the same time.",
+    "EXPORTD_THREADS": (
+        "Threads of each stage of a job (reading, encoding, compressing). More threads need more memory."
+    ),
+    "EXPORTD_WORKER_METRICS": "Address of the Prometheus endpoint, `/metrics`; `off` for none.",
+    "EXPORTD_METRICS_BEYOND_LOOPBACK": (
+        "`yes` allows that address to be beyond loopback. Metrics have no TLS and no credentials."
+    ),
     "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long running jobs may take to end before they are given back.",
     "EXPORTD_ORPHAN_TIMEOUT_S": "How long a job continues while the api cannot be reached.",
     "EXPORTD_NO_PROGRESS_TIMEOUT_S": "How long an attempt may go without progress before it fails.",

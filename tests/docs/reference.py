@@ -28,35 +28,46 @@ SHOWN = {Retry.LATER: "yes", Retry.ELSEWHERE: "given back", Retry.NEVER: "no"}
 NOT_SENT = "Not sent yet."
 
 _FAILURES = """\
-An attempt that fails leaves one of these codes in `result.errors`, with a message; a preview that fails has it in the
-metadata `failure` of PREVIEW_FAILED. After a failure that is retried another attempt follows, as long as one is left.
-A failure of the worker's own environment gives the attempt back: it does not count, and the export is QUEUED again,
-for another worker if there is one; from the tenth time in a run on it counts and is retried. After any other failure
-the export is CANCELLED with the reason NOT_RETRYABLE. Codes that are not listed here belong to another version."""
-_WARNINGS = """\
-`Export.warnings` has the warnings of the request, `result.warnings` those of the build, each with a
-count. They do not stop the export. Codes that are not listed here belong to another version."""
-_REASONS = """\
-Every error carries `google.rpc.ErrorInfo` with the domain `exportd` and one of these reasons. INVALID_REQUEST also
-carries `google.rpc.BadRequest` with every violation and its field; reasons of RESOURCE_EXHAUSTED and UNAVAILABLE also
-carry `google.rpc.RetryInfo`. A reason without a remedy is not sent by this version."""
-_STATES = """\
-The states of an export, and every transition between them. `ListTransitions` lists the transitions of an export by
-these names; the first one is `CREATE`."""
+This page lists the codes of failed attempts. After an attempt has failed, `result.errors` has one of these codes, with
+a message. After a preview has failed, the metadata `failure` of PREVIEW_FAILED has the code. What follows:
 
-_DECISIONS = "What was decided and why, what was tried, and what follows. A later decision may replace an earlier one."
+- **retried: yes.** Another attempt follows, as long as one is left.
+- **given back.** The worker's own environment failed, so the attempt does not count, and the export is QUEUED again,
+  for another worker if there is one. From the tenth time in a run on, the attempt counts and is retried.
+- **no.** The export is CANCELLED with the reason NOT_RETRYABLE.
+
+Codes that are not listed here belong to another version. [Troubleshooting](../troubleshoot.md) groups the codes
+by cause."""
+_WARNINGS = """\
+This page lists the warnings of an export. They do not stop it. `Export.warnings` has the warnings about the request,
+`result.warnings` those about the values; each has a count. Codes that are not listed here belong to another version."""
+_REASONS = """\
+This page lists the reasons why a call is refused. Every error has `google.rpc.ErrorInfo` with the domain `exportd` and
+one of these reasons. INVALID_REQUEST also has `google.rpc.BadRequest` with the violations and their fields; reasons of
+RESOURCE_EXHAUSTED and UNAVAILABLE also have `google.rpc.RetryInfo`. This version never sends a reason without an entry
+under "what to do"."""
+_STATES = """\
+This page lists the states of an export and the transitions between them. [Concepts](../concepts.md) shows them in a
+picture. `ListTransitions` and `exportctl get ID --history` list the transitions of an export by these names; the first
+one is always `CREATE`."""
+
+_DECISIONS = (
+    "Each page describes one decision: its reasons, what was tried, and its consequences. A later decision may replace "
+    "an earlier one."
+)
 _SETTINGS = """\
-The services and `exportctl` read their settings from environment variables. A variable that is not set, or blank, has
-its default. A service that finds mistakes in its settings does not start, and reports all of them in one message. Names
-that end in `_S` are seconds."""
+The services and `exportctl` read their settings from environment variables. If a variable is not set, or blank, the
+default applies. A service with mistakes in its settings does not start, and reports all of them in one message. Names
+that end with `_S` are in seconds."""
 _METRICS = """\
-Each service has a Prometheus endpoint, `http://ADDRESS/metrics`, on its own address (`EXPORTD_API_METRICS`,
-`EXPORTD_WORKER_METRICS`, `EXPORTD_GATEWAY_METRICS`). Names that end in `_seconds` are seconds, those of bytes are
-bytes. A histogram has the usual series `_bucket`, `_sum` and `_count`."""
+Each service has a Prometheus endpoint, `http://ADDRESS/metrics`. `EXPORTD_API_METRICS`,
+`EXPORTD_WORKER_METRICS` and `EXPORTD_GATEWAY_METRICS` set the addresses. Metrics whose names have `seconds` are in
+seconds, `bytes` in bytes. A histogram has the series `_bucket`, `_sum` and `_count`. [Alerts](alerts.md) has rules for these metrics."""
 
 _ALERTS = """\
-`deploy/prometheus/exportd.rules.yaml` has these rules for Prometheus. `page` is for a person at any hour, `ticket` for
-the next working day. The scrape jobs are called `exportd-api` and `exportd-worker`."""
+`deploy/prometheus/exportd.rules.yaml` has these rules for Prometheus. An alert of severity `page` needs a person at any
+hour, one of severity `ticket` on the next working day. The rules expect that the scrape jobs are called `exportd-api`
+and `exportd-worker`."""
 
 
 def alerts() -> str:

@@ -18,32 +18,38 @@ PAGE = Path(__file__).parents[3] / "docs" / "query-grammar.md"
 
 HEAD = """# The grammar of queries
 
-The part of a URI behind the `?`, or the field `query` of a request that names a collection by its type. It is API
-Platform's, so that URIs of such an API can be exported as they are. The tables below are the test of it: each row is
-run.
+This page defines queries: the part of a URI after the `?`, or the field `query` of a request that names a collection by
+its code. [Queries](queries.md) is an introduction. The grammar is that of API Platform, so that URIs of such an API can
+be exported as they are. A test runs every row of the tables below.
 
 ```text
 {grammar}
 ```
 
-**STRICT**, the default: whatever is unknown or invalid is refused, each parameter with its name and the nearest known
-one, several at once. **LENIENT**, for callers who are used to a server that drops such parameters: it is dropped here
-too, and each one is a warning of the export (`PARAMETER_IGNORED`); of a parameter that is repeated the last one
-counts, as in PHP (`PARAMETER_REPEATED`). A dropped filter means **more rows**: look at the warnings. Never dropped: a
-parameter of the path, and `page`.
+There are two modes:
 
-What a property allows is in the [catalog](catalog.md). Text is compared as it is, or ignoring case by the case
-folding of Unicode, never by what the database makes of it; `%` and `_` are ordinary characters. A null matches
-`exists[…]=false` only, and `[before]` or `[after]` where the catalog includes it. A date without a time is its first
-moment in the `time_zone` of the request: `issuedAt[before]=2026-01-31` leaves out nearly all of the 31st, and a
-warning says so. The key is always the last term of an order.
+- **STRICT**, the default, refuses every unknown or invalid parameter. The refusal names each of them, with the nearest
+  known name.
+- **LENIENT** is for callers who are used to a server that ignores such parameters. It drops them, and the export has a
+  warning for each (`PARAMETER_IGNORED`). If a parameter is repeated, the last one counts, as in PHP
+  (`PARAMETER_REPEATED`). A dropped filter means **more rows**: look at the warnings. Parameters of the path and `page`
+  are never dropped; if they are invalid, the request is refused.
 
-A query compares each row with at most {comparisons} values, in LENIENT mode too; one that is looked for inside of text
-(every strategy but `exact`), or with upper and lower case alike, counts {text}.
+Rules for both modes:
 
-The rows: a query, what it means (or, **refused**, a part of what the refusal says), what LENIENT makes of it where
-that differs, and where the case comes from. `FilterTest` and `Pagination` are API Platform's (its `src/Doctrine`,
-`src/Serializer`, `src/State`, `tests/Functional`), with their properties renamed to those of the collection here.
+- The [catalog](catalog.md) says by which properties callers may filter and sort, and how text is compared (`match`).
+- Text is compared by its characters, or, if case is ignored, by the case folding of Unicode. The collation of the
+  database has no effect. `%` and `_` are ordinary characters.
+- A null matches `exists[…]=false`. It also matches `[before]` or `[after]` if the catalog says so for the column.
+- A date without a time means midnight in the `time_zone` of the request. `issuedAt[before]=2026-01-31` leaves out
+  nearly all of January 31, and the export has a warning.
+- The key is always the last term of an order.
+- A query compares each row with at most {comparisons} values. A value that is compared with a part of a text (every
+  `match` but `exact`), or without regard to case, counts as {text} values.
+
+Each row has a query, its meaning, its meaning in LENIENT mode if that differs, and the origin of the case. A refused
+query has **refused** and a part of the error message. `FilterTest` and `Pagination` are tests and classes of API
+Platform (`src/Doctrine`, `src/Serializer`, `src/State`, `tests/Functional`), with properties of the collection here.
 """
 
 _WORDS = {operator: operator.value for operator in Operator}

@@ -88,52 +88,71 @@ TYPE: Schema = {
 }
 
 SOURCE: Keys = {
-    "kind": Key("Its kind. Address and credentials are in the worker's sources file.", choice(*SOURCE_KINDS), True),
+    "kind": Key(
+        "Kind of the source. Its address and credentials are in the worker's sources file.", choice(*SOURCE_KINDS), True
+    ),
 }
 
 COLUMN: Keys = {
-    "field": Key("Its name in queries and JSON; dots make nested objects.", text(), True),
-    "name": Key("Its name in the source. Default: field.", text()),
-    "header": Key("Its header in XLSX and CSV. Default: field.", text()),
-    "type": Key("Type of its values. Default: text.", TYPE),
-    "filter": Key("Whether queries may compare it. Default: true, unless masked or of a type that cannot.", FLAG),
-    "exists": Key("Whether queries may test it with exists. Default: true, unless filter is false or masked.", FLAG),
-    "sort": Key("Whether queries may order by it. Default: as filter; with http never what is not in its order.", FLAG),
+    "field": Key("Name of the column for callers, in queries and JSON; dots make nested objects.", text(), True),
+    "name": Key("Name of the column in the source. Default: field.", text()),
+    "header": Key("Header of the column in XLSX and CSV. Default: field.", text()),
+    "type": Key("Type of the values. Default: text.", TYPE),
+    "filter": Key(
+        "Whether queries may filter by the column. Default: true, unless it is masked or its type has no comparison.",
+        FLAG,
+    ),
+    "exists": Key(
+        "Whether queries may test the column with exists. Default: true, unless filter is false or it is masked.", FLAG
+    ),
+    "sort": Key(
+        "Whether queries may sort by the column. Default: the value of filter; with http false, unless http.order "
+        "has the column.",
+        FLAG,
+    ),
     "match": Key(
-        "How field=value compares text; the i forms ignore case. Default: exact.", choice(*(m.value for m in Match))
+        "How field=value compares text; names that begin with i ignore case. Default: exact.",
+        choice(*(m.value for m in Match)),
     ),
     "include_null_before": Key("Whether nulls match [before] and [strictly_before]. Default: false.", FLAG),
     "include_null_after": Key("Whether nulls match [after] and [strictly_after]. Default: false.", FLAG),
-    "nulls": Key("Where nulls stand in an order by it. Default: last.", choice(*(n.value for n in Nulls))),
+    "nulls": Key("Where nulls are when rows are sorted by it. Default: last.", choice(*(n.value for n in Nulls))),
     "mask": Key(
-        "What the file shows instead of a value: *** (redact), a keyed hash, or the last four characters.",
+        "What the file shows instead of a value: *** (redact), a keyed hash (hash), or the last four characters "
+        "(last4).",
         choice(*(m.value for m in Mask)),
     ),
     "invalid": Key(
-        "What becomes of a value that is not of the type: the export fails (refuse), null stands for it, or its text, "
-        "and then the whole column is text. Default: refuse; with json text.",
+        "What happens to a value that is not of the type. refuse: the export fails. null: the file has null. text: the "
+        "file has the text of the value, and the whole column is text. Default: refuse; for the type json: text.",
         choice(*(i.value for i in Invalid)),
     ),
 }
 
 PARAMETER: Keys = {
-    "column": Key("The column of the source that must be equal to it.", text(), True),
+    "column": Key("The column of the source that must be equal to the parameter.", text(), True),
     "type": Key("Type of that column. Default: text.", TYPE),
-    "optional": Key("Whether it may be left out by callers who name the collection by its code. Default: false.", FLAG),
+    "optional": Key(
+        "Whether callers who name the collection by its code may leave the parameter out. Default: false.", FLAG
+    ),
 }
 
 ATTACHMENT: Keys = {
     "source": Key("Id of a source of kind folder, object, http or sql.", text(), True),
-    "path": Key("Path of the file, with {column} for values of the row; with sql: its name.", text(), True),
-    "column": Key("With sql, where it is needed: the binary column that holds the file.", text()),
-    "table": Key("With sql: the table of that column. Default: the collection's, of the same source.", text()),
+    "path": Key("Path of the file, with {column} for values of the row; with sql: name of the file.", text(), True),
+    "column": Key("Only with sql, and required there: the binary column that holds the file.", text()),
+    "table": Key("With sql: the table of that column. Default: the table of the collection.", text()),
     "query": Key("With sql, instead of table: a SELECT with that column.", text()),
-    "key": Key("With sql: columns there = the row's columns that they are equal to. Default: the key.", named(text())),
+    "key": Key(
+        "With sql: which row of that table holds the file, as column of that table = column of the collection's row. "
+        "Default: the key of the collection.",
+        named(text()),
+    ),
 }
 
 LIMITS: Keys = {
-    "max_rows": Key("An export of more rows fails. Default: no limit.", number(ROW_LIMITS)),
-    "max_items_per_page": Key("Maximum of itemsPerPage. Default: 1000.", number(ITEM_LIMITS)),
+    "max_rows": Key("Maximum number of rows; an export of more rows fails. Default: no limit.", number(ROW_LIMITS)),
+    "max_items_per_page": Key("Maximum of itemsPerPage in queries. Default: 1000.", number(ITEM_LIMITS)),
     "max_snapshot_seconds": Key(
         "How long a snapshot of a database may last. Default: no limit.", number(range(1, SECONDS.stop))
     ),
@@ -141,43 +160,55 @@ LIMITS: Keys = {
 
 HTTP: Keys = {
     "path": Key(
-        "Path below the source's base URL; {column} is the value that the query or the path gives.", text(), True
+        "Path below the URL of the source; {column} is the value that the caller's query or path has for the column.",
+        text(),
+        True,
     ),
-    "items": Key("Dotted path of the list in an answer. Default: the answer itself, or its hydra:member.", text()),
+    "items": Key("Dotted path of the list of items in a response. Default: the response, or its hydra:member.", text()),
     "paging": Key("How the next page is found. Default: link.", choice(*(p.value for p in Paging))),
     "next": Key("Dotted path of the next link or cursor. Default: hydra:next, or the header Link.", text()),
-    "parameter": Key("With cursor and page, where it is needed: the parameter that takes it.", text()),
-    "first_page": Key("With page: the number of the first one. Default: 1.", number(PAGES)),
-    "size_parameter": Key("The parameter that takes page_size.", text()),
-    "page_size": Key("Items to ask for at once; needs size_parameter.", number(range(1, PAGES.stop))),
+    "parameter": Key(
+        "Only with paging cursor or page, and required there: the URL parameter for the cursor or page number.", text()
+    ),
+    "first_page": Key("With paging page: number of the first page. Default: 1.", number(PAGES)),
+    "size_parameter": Key("The URL parameter for page_size.", text()),
+    "page_size": Key("Number of items that a page should have; needs size_parameter.", number(range(1, PAGES.stop))),
     "total": Key("Dotted path of the number of all items. Default: hydra:totalItems, if there is one.", text()),
     "filters": Key(
-        "Comparisons that the API makes itself: ours (field, field[after], exists[field] …) = its parameter.",
+        "Comparisons that the API can make: comparison of a query (field, field[after], exists[field] …) = URL "
+        "parameter of the API.",
         named(text()),
     ),
-    "order": Key("Fields that the API sorts by itself: field = its parameter, which takes asc or desc.", named(text())),
+    "order": Key(
+        "Fields that the API can sort by: field = URL parameter of the API, which takes asc or desc.", named(text())
+    ),
 }
 
 COLLECTION: Keys = {
-    "path": Key('Its path, such as "/entities/{entityId}/invoices".', text(pattern="^/"), True),
-    "description": Key("Description, shown to callers.", text()),
-    "source": Key("Id of the source of its rows.", text(), True),
-    "table": Key("With sql: a table or view.", text()),
-    "query": Key("With sql: a SELECT.", text()),
-    "file": Key("With parquet and csv: a path or glob below the source's root.", text()),
-    "http": Key("With http: where its items are, page by page.", table(HTTP)),
-    "key": Key("The columns of the source that identify a row; files may do without.", texts(text())),
-    "formats": Key("The formats it is offered in.", texts(choice(*Format.__members__)), True),
-    "order": Key('Its default order: fields, with a "-" before those from high to low.', texts(text())),
-    "tenant_column": Key("The column of the source that holds the caller's tenant in every row that it gets.", text()),
+    "path": Key(
+        'Path of the collection for callers, such as "/entities/{entityId}/invoices".', text(pattern="^/"), True
+    ),
+    "description": Key("Description for callers.", text()),
+    "source": Key("Id of the source of the rows.", text(), True),
+    "table": Key("Only with sql, instead of query: a table or view.", text()),
+    "query": Key("Only with sql, instead of table: a SELECT.", text()),
+    "file": Key("Only with parquet and csv, and required there: path or glob below the source's root.", text()),
+    "http": Key("Only with http, and required there: how the pages of the API are read.", table(HTTP)),
+    "key": Key("The columns of the source that identify a row; optional for parquet and csv.", texts(text())),
+    "formats": Key("The formats that callers may choose.", texts(choice(*Format.__members__)), True),
+    "order": Key('Default order: fields; a "-" before a field sorts from high to low.', texts(text())),
+    "tenant_column": Key(
+        "The column of the source that holds the tenant of a row; a caller gets only rows of its tenant.", text()
+    ),
     "tenant_type": Key("Type of that column. Default: text.", choice("text", "integer")),
-    "changed": Key("The field of a timestamp that says when a row last changed, for changed_since.", text()),
+    "changed": Key("The field, a timestamp, that says when a row last changed; for changed_since.", text()),
     "changed_overlap_seconds": Key(
-        "How far before the last export since_export begins; no less than the longest transaction. Default: 300.",
+        "since_export begins this long before the earlier export. Set it to more than your longest transaction. "
+        "Default: 300.",
         number(SECONDS),
     ),
     "reading": Key(
-        "How a database is read; by keyset the only order is the key. Default: snapshot.",
+        "How a database is read. With keyset the only possible order is the key. Default: snapshot.",
         choice(*(r.value for r in ReadingMode)),
     ),
     "limits": Key("Limits of an export.", table(LIMITS)),
@@ -187,6 +218,6 @@ COLLECTION: Keys = {
 }
 
 CATALOG: Keys = {
-    "sources": Key("Where data is, by id.", named(table(SOURCE))),
-    "collections": Key("What can be exported, by code.", named(table(COLLECTION), minProperties=1), True),
+    "sources": Key("The sources, by id.", named(table(SOURCE))),
+    "collections": Key("The collections, by code.", named(table(COLLECTION), minProperties=1), True),
 }
