@@ -36,5 +36,5 @@ def _parser() -> argparse.ArgumentParser:
         description="Copy the SQLite database of EXPORTD_DATA_DIR, also while an api uses it. Copy the artifacts and "
         "the key after it.",
     )
-    parser.add_argument("file", type=Path, help="where to; an existing file is not replaced")
+    parser.add_argument("file", type=Path, help="the copy; an existing file is not replaced")
     return parser

@@ -35,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="exportd-api callback-secret",
         description="Print the secret with which a receiver verifies callbacks. The settings are those of the api.",
     )
-    parser.add_argument("tenant", nargs="?", default=DEFAULT_TENANT, help=f"default: {DEFAULT_TENANT}")
+    parser.add_argument(
+        "tenant", nargs="?", default=DEFAULT_TENANT, help=f"name of the tenant; default: {DEFAULT_TENANT}"
+    )
     return parser
 
 

@@ -43,12 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="exportd-api catalog", description="Check or show a catalog file.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     check = verbs.add_parser("check", help="report every mistake in the file")
-    show = verbs.add_parser("show", help="show what the file offers, with every default filled in")
+    show = verbs.add_parser("show", help="show the collections of the file, with every default filled in")
     verbs.add_parser("schema", help="print the JSON Schema of the file, for editors")
     for verb in (check, show):
-        verb.add_argument("file", nargs="?", help="default: EXPORTD_CATALOG")
+        verb.add_argument("file", nargs="?", help="catalog file; default: EXPORTD_CATALOG")
         verb.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
-    show.add_argument("--collection", help="only the one with this code")
+    show.add_argument("--collection", help="show only the collection with this code")
     return parser
 
 

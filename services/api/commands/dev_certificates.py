@@ -26,8 +26,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
         description=f"Make an authority, a certificate of the api and one of a worker, for {LASTS.days} days, to try "
         "TLS out. For production take those of your own authority.",
     )
-    parser.add_argument("folder", type=Path, help="where to; it is made, and files in it are written over")
-    parser.add_argument("names", nargs="*", default=DEFAULT_NAMES, help="of the api; default: localhost")
+    parser.add_argument("folder", type=Path, help="folder of the files; it is created, and existing files are replaced")
+    parser.add_argument("names", nargs="*", default=DEFAULT_NAMES, help="names of the api's host; default: localhost")
     given = parser.parse_args(arguments)
     folder = given.folder.absolute()
     own_folder(folder)

@@ -38,12 +38,12 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO) -> in
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="exportd-api health",
-        description="Ask the api of these settings whether it serves. Exit code 0: it does; 1: it does not.",
+        description="Ask the api that has these settings whether it serves. Exit code 0: it serves; 1: it does not.",
     )
     parser.add_argument(
         "--timeout", type=float, default=DEFAULT_TIMEOUT_S, metavar="SECONDS", help=f"default: {DEFAULT_TIMEOUT_S:g}"
     )
-    parser.add_argument("--certificate", type=Path, help="shown to an api that asks callers for one (PEM)")
+    parser.add_argument("--certificate", type=Path, help="a certificate for an api that asks callers for one (PEM)")
     parser.add_argument("--key", type=Path, help="the private key of that certificate (PEM)")
     return parser
 

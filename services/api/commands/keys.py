@@ -175,29 +175,43 @@ def _whose(key: Key) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="exportd-api keys",
-        description="API keys of callers, tokens of workers. The settings are those of the api, which may run or not.",
+        description="API keys of callers and tokens of workers. It uses the settings of the api, which need not run.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="make a key and show it, this once")
-    create.add_argument("--worker", action="store_true", help="a token for workers, in place of a key for callers")
-    create.add_argument("--tenant", default=DEFAULT_TENANT, help=f"whose exports it is for; default: {DEFAULT_TENANT}")
+    create = commands.add_parser("create", help="create a key and show it; it is never shown again")
+    create.add_argument("--worker", action="store_true", help="create a token for workers instead of a key for callers")
+    create.add_argument("--tenant", default=DEFAULT_TENANT, help=f"tenant of the key; default: {DEFAULT_TENANT}")
     create.add_argument(
-        "--scopes", type=_scopes, default=(), help="of create, read, cancel, operate, keys; default: create,read,cancel"
+        "--scopes",
+        type=_scopes,
+        default=(),
+        help="some of create, read, cancel, operate, keys; default: create,read,cancel",
     )
-    create.add_argument("--all-tenants", action="store_true", help="OperatorService shows the queue of every tenant")
-    create.add_argument("--sources", type=_words, default=(), help="of a worker: ids of sources that it may read")
-    create.add_argument("--tenants", type=_words, default=(), help="of a worker: tenants whose exports it builds")
+    create.add_argument("--all-tenants", action="store_true", help="the scopes operate and keys cover every tenant")
+    create.add_argument(
+        "--sources", type=_words, default=(), help="for a worker: ids of the sources that it may read; default: all"
+    )
+    create.add_argument(
+        "--tenants", type=_words, default=(), help="for a worker: tenants whose exports it builds; default: all"
+    )
     create.add_argument(
         "--collections",
         type=_words,
         default=(),
-        help="of a caller: types that it sees, such as Orders or Invoice*",
+        help="for a caller: codes of the collections that it sees, such as Orders or Invoice*; default: all",
     )
-    create.add_argument("--label", type=_label, default="", help="what it is for")
-    create.add_argument("--lasts", type=_length, default=None, help="such as 90d or 12h; default: until it is revoked")
-    listing = commands.add_parser("list", help="show every key, without what it is used by")
+    create.add_argument("--label", type=_label, default="", help="what the key is for")
+    create.add_argument(
+        "--lasts",
+        type=_length,
+        default=None,
+        help="how long the key is valid, such as 90d or 12h; default: until it is revoked",
+    )
+    listing = commands.add_parser("list", help="show every key without its text")
     listing.add_argument("--output", choices=("text", "json"), default="text")
-    commands.add_parser("revoke", help="end a key within a second").add_argument("id", help="as `list` shows it")
+    commands.add_parser("revoke", help="revoke a key; it is refused within a second").add_argument(
+        "id", help="id of the key, as `list` shows it"
+    )
     return parser
 
 

@@ -119,7 +119,7 @@ async def _reply(reader: asyncio.StreamReader) -> Reply:
         head = await _head(reader, room)  # an interim answer, such as 100 Continue
         room -= len(line) + len(head)
         if room <= 0:
-            raise PostFailed("no proper answer in HTTP")
+            raise PostFailed("the response is not HTTP")
 
 
 def _status(line: bytes) -> int:
@@ -127,7 +127,7 @@ def _status(line: bytes) -> int:
         raise EOFError
     match = _STATUS.match(line)
     if match is None:
-        raise PostFailed("no proper answer in HTTP")
+        raise PostFailed("the response is not HTTP")
     return int(match[1])
 
 
@@ -147,7 +147,7 @@ async def _head(reader: asyncio.StreamReader, most: int) -> bytes:
     while (line := await _line(reader)) not in (b"", b"\r\n", b"\n"):
         head += line
         if len(head) > most:
-            raise PostFailed("no proper answer in HTTP")
+            raise PostFailed("the response is not HTTP")
     return head
 
 

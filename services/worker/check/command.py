@@ -50,7 +50,11 @@ def _arguments() -> argparse.ArgumentParser:
         "exportd-worker check",
         description="Connect to every source in EXPORTD_SOURCES, and compare a catalog with them. No row is read.",
     )
-    parser.add_argument("--catalog", default="", help="the api's catalog file; default: EXPORTD_CATALOG, else none")
+    parser.add_argument(
+        "--catalog",
+        default="",
+        help="the api's catalog file; default: EXPORTD_CATALOG; without both, only the sources are checked",
+    )
     parser.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
     return parser
 

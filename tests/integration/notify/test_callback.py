@@ -173,7 +173,7 @@ async def test_what_is_not_http_is_a_failure() -> None:
     port = server.sockets[0].getsockname()[1]
     async with server, sender() as callbacks:
         result = await callbacks.send(callback_to(f"http://127.0.0.1:{port}/"))
-    assert result == Failed("no proper answer in HTTP")
+    assert result == Failed("the response is not HTTP")
 
 
 async def test_a_connection_that_is_cut_is_a_failure() -> None:

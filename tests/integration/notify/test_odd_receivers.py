@@ -13,7 +13,7 @@ from tests.integration.notify.test_callback import sender
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
 CUT = Failed("the connection was cut")
-NO_HTTP = Failed("no proper answer in HTTP")
+NO_HTTP = Failed("the response is not HTTP")
 
 
 @asynccontextmanager

@@ -259,7 +259,7 @@ SECTIONS: dict[str, list[Case]] = {
         ),
         bad("paid[gt]=0", "gt compares sizes, and paid is boolean", OURS),
         bad("issuedAt[between]=2026-01-01..2026-02-01", "between is for numbers", OURS),
-        bad("total[between]=..5", "nothing is not a decimal number", OURS),
+        bad("total[between]=..5", "an empty value is not a decimal number", OURS),
         bad("total[between][]=1..2", "an array is given where one value is expected", OURS),
     ],
     "Dates and times": [
@@ -299,7 +299,7 @@ SECTIONS: dict[str, list[Case]] = {
         ok("dueOn[before]=2015-04-28", "dueOn <= 2015-04-28", OURS),
         bad("issuedAt[after]=1932iur123ufqe", "is not a date or a time", f"{DATE}: bad date format"),
         bad("issuedAt[before][]=2015-04-05", "an array is given", f"{DATE}: bad date format"),
-        bad("issuedAt[after]=", "nothing is not a date or a time", "DateFilterTrait: non-empty string"),
+        bad("issuedAt[after]=", "an empty value is not a date or a time", "DateFilterTrait: non-empty string"),
         ok(
             "issuedAt[after]=2015-04-28T00:00:00%2B00:00",
             "issuedAt >= 2015-04-28T00:00:00Z",
@@ -325,7 +325,7 @@ SECTIONS: dict[str, list[Case]] = {
         ok("paid[]=0&paid[]=1", "paid = false or true", OURS),
         bad("paid=toto", "toto is not one of true, 1, false, 0", f"{BOOLEAN}: non-boolean"),
         bad("paid=TRUE", "TRUE is not one of true, 1, false, 0", "BooleanFilterTrait: normalizeValue"),
-        bad("paid=", "nothing is not one of true, 1, false, 0", "BooleanFilterTrait: normalizeValue"),
+        bad("paid=", "an empty value is not one of true, 1, false, 0", "BooleanFilterTrait: normalizeValue"),
         bad(
             "paid=false&toto=toto&status=true&id=0",
             "unknown property toto",

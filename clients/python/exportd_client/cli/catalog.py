@@ -15,13 +15,15 @@ from exportd_client.cli.words import collection_facts
 
 @click.command()
 @click.argument("name", type=COLLECTION_CODE, required=False)
-@click.option("--columns", "with_columns", is_flag=True, help="With --output json: each collection with its columns.")
+@click.option(
+    "--columns", "with_columns", is_flag=True, help="With --output json: list the columns of each collection, too."
+)
 @shared_options
 @in_session
 async def collections(session: Session, /, name: str | None, with_columns: bool) -> Exit:
     """List what can be exported, or describe the collection NAME.
 
-    NAME is its type or its path. The description has columns, filters, formats and attachments.
+    NAME is its code or its path. The description lists columns, filters, formats and attachments.
     """
     if name is None:
         offered = await session.client.collections(with_columns=with_columns)

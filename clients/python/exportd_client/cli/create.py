@@ -39,20 +39,25 @@ _what, _life, _wait = map(options_of, ("What to export", "The export", "Waiting 
 @click.command(cls=GroupedCommand)
 @click.argument("uri", required=False, type=COLLECTION_URI)
 @_what("--type", type=COLLECTION_CODE, help="Code of the collection, in place of URI.")
-@_what("--query", default="", help="Filter and order, with --type.")
-@_what("--lenient", is_flag=True, help="Ignore invalid query parameters, with a warning each.")
+@_what("--query", default="", help="Filter and order; only with --type.")
+@_what("--lenient", is_flag=True, help="Drop unknown and invalid query parameters, with a warning for each.")
 @_what("--changed-since", type=Moment(), help="Only rows changed at or after this time, such as 2026-01-31T00:00:00Z.")
-@_what("--since-export", type=EXPORT_ID, metavar="ID", help="Only rows changed since this export was built.")
+@_what("--since-export", type=EXPORT_ID, metavar="ID", help="Only rows changed since this earlier export.")
 @table_options
 @password_options
 @_life("--label", "labels", type=Label(), multiple=True, help="Label of the export; repeatable.")
-@_life("--ttl", type=Span(), help="How long the file stays, such as 12h; default 7d.")
-@_life("--priority", type=click.IntRange(0, 9), default=0, help="Higher first within the tenant; default 0.")
-@_life("--notify-email", type=Text(), metavar="ADDRESS", help="Notified by mail when the export is done.")
-@_life("--callback-url", type=Text(), metavar="URL", help="Notified by a signed POST when the export is done.")
+@_life("--ttl", type=Span(), help="How long the file can be downloaded, such as 12h; default 7d.")
+@_life(
+    "--priority",
+    type=click.IntRange(0, 9),
+    default=0,
+    help="Order among your tenant's exports, higher first; default 0.",
+)
+@_life("--notify-email", type=Text(), metavar="ADDRESS", help="Address that gets a mail when the export is done.")
+@_life("--callback-url", type=Text(), metavar="URL", help="URL that gets a signed POST when the export is done.")
 @_life("--max-attempts", type=click.IntRange(1, 10), help="Maximum number of attempts; default 3.")
-@_life("--request-id", type=Text(), help="Idempotency key: within 24 h the same one never creates a second export.")
-@_life("--validate-only", is_flag=True, help="Dry run: validate only, and show the request as understood.")
+@_life("--request-id", type=Text(), help="Idempotency key: within 24 h the same id never creates a second export.")
+@_life("--validate-only", is_flag=True, help="Check the request and show it as understood; create nothing.")
 @_wait("--wait", is_flag=True, help="Wait until the export is done.")
 @destination_options(_wait)
 @shared_options

@@ -109,7 +109,7 @@ def _show_change(session: Session, view: Display, export: Export) -> None:
 
 @click.command()
 @click.argument("id", type=EXPORT_ID)
-@click.option("--only-if-queued", is_flag=True, help="Only if no worker has started it.")
+@click.option("--only-if-queued", is_flag=True, help="Refuse if a worker has already started the export.")
 @shared_options
 @in_session
 async def cancel(session: Session, /, id: str, only_if_queued: bool) -> Exit:  # noqa: A002 - as above

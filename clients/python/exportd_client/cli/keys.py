@@ -22,15 +22,27 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--worker", is_flag=True, help="A token for workers, in place of a key for callers.")
-@click.option("--for-tenant", "tenant", default="", help="Whose exports it is for; default: the tenant of your key.")
-@click.option("--scopes", type=Words(SCOPES), default=(), help="Such as create,read; default create,read,cancel.")
-@click.option("--all-tenants", is_flag=True, help="Operators see the queue of every tenant.")
-@click.option("--collections", type=Words(), default=(), help="Types that a caller sees, such as Orders,Invoice*.")
-@click.option("--sources", type=Words(), default=(), help="Ids of sources that a worker may read.")
-@click.option("--tenants", type=Words(), default=(), help="Tenants whose exports a worker is handed.")
-@click.option("--label", default="", help="What it is for.")
-@click.option("--lasts", type=Span(), help="Such as 90d; default: until it is revoked.")
+@click.option("--worker", is_flag=True, help="Create a token for workers instead of a key for callers.")
+@click.option("--for-tenant", "tenant", default="", help="Tenant of the key; default: the tenant of your key.")
+@click.option(
+    "--scopes",
+    type=Words(SCOPES),
+    default=(),
+    help="Some of create,read,cancel,operate,keys; default create,read,cancel.",
+)
+@click.option("--all-tenants", is_flag=True, help="The scopes operate and keys cover every tenant.")
+@click.option(
+    "--collections",
+    type=Words(),
+    default=(),
+    help="For a caller: codes of the collections that it sees, such as Orders,Invoice*; default all.",
+)
+@click.option(
+    "--sources", type=Words(), default=(), help="For a worker: ids of the sources that it may read; default all."
+)
+@click.option("--tenants", type=Words(), default=(), help="For a worker: tenants whose exports it builds; default all.")
+@click.option("--label", default="", help="What the key is for.")
+@click.option("--lasts", type=Span(), help="How long the key is valid, such as 90d; default: until it is revoked.")
 @shared_options
 @in_session
 async def create(
@@ -85,7 +97,7 @@ async def revoke(session: Session, /, id: str) -> Exit:  # noqa: A002 - the argu
 
 @keys.command()
 @click.argument("id", type=KEY_ID)
-@click.option("--overlap", type=Span(), help="How long both are valid, such as 2h; default 1d.")
+@click.option("--overlap", type=Span(), help="How long the old key stays valid, such as 2h; default 1d.")
 @shared_options
 @in_session
 async def rotate(session: Session, /, id: str, overlap: timedelta | None) -> Exit:  # noqa: A002 - as above

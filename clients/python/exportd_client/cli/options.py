@@ -57,26 +57,35 @@ def shared_options(command: Decorated) -> Decorated:
             is_eager=True,
             help="Output: text for people, or json for programs.",
         ),
+        # A later decorator is listed earlier in --help.
         _shared(
-            "--tenant", type=Text(), envvar="EXPORTD_TENANT", help='Tenant that owns the exports; default "default".'
-        ),
-        _shared(
-            "--target", type=Text(), envvar="EXPORTD_TARGET", help="Address of exportd-api; default 127.0.0.1:50051."
-        ),
-        _shared("--api-key-file", type=Text(), envvar="EXPORTD_API_KEY_FILE", help="File with your API key."),
-        _shared(
-            "--tls-authority",
+            "--tls-key",
             type=Text(),
-            envvar="EXPORTD_TLS_AUTHORITY",
-            help='Use TLS; the authority of the api\'s certificate (PEM), or "system".',
+            envvar="EXPORTD_TLS_CLIENT_KEY",
+            help="Private key of your certificate (PEM).",
         ),
         _shared(
             "--tls-certificate",
             type=Text(),
             envvar="EXPORTD_TLS_CLIENT_CERTIFICATE",
-            help="Your own certificate (PEM), where the api asks for one.",
+            help="Your own certificate (PEM), if the api asks for one.",
         ),
-        _shared("--tls-key", type=Text(), envvar="EXPORTD_TLS_CLIENT_KEY", help="Its private key (PEM)."),
+        _shared(
+            "--tls-authority",
+            type=Text(),
+            envvar="EXPORTD_TLS_AUTHORITY",
+            help='Use TLS; the authority that signed the api\'s certificate (PEM), or "system".',
+        ),
+        _shared("--api-key-file", type=Text(), envvar="EXPORTD_API_KEY_FILE", help="File with your API key."),
+        _shared(
+            "--tenant",
+            type=Text(),
+            envvar="EXPORTD_TENANT",
+            help='Tenant that owns the exports, for an api without keys; default "default".',
+        ),
+        _shared(
+            "--target", type=Text(), envvar="EXPORTD_TARGET", help="Address of exportd-api; default 127.0.0.1:50051."
+        ),
     ):
         command = option(command)
     return command

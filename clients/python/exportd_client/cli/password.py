@@ -29,7 +29,7 @@ def password_options(command: Decorated) -> Decorated:
         "password_file",
         type=Text(),
         metavar="FILE",
-        help="File whose first line is the password; - is stdin.",
+        help="File whose first line is the password; - reads stdin.",
     )
     @functools.wraps(command)
     def run(*args: object, ask: bool, password_file: str | None, **options: object) -> None:

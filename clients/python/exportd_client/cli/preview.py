@@ -24,12 +24,12 @@ _TIMES = (ColumnType.KIND_DATE, ColumnType.KIND_TIME, ColumnType.KIND_TIMESTAMP)
 @click.command()
 @click.argument("uri", required=False, type=COLLECTION_URI)
 @click.option("--type", type=COLLECTION_CODE, help="Code of the collection, in place of URI.")
-@click.option("--query", default="", help="Filter and order, with --type.")
+@click.option("--query", default="", help="Filter and order; only with --type.")
 @click.option(
     "--column", "columns", type=ColumnWithHeader(), multiple=True, help="Column to show, in this order; repeatable."
 )
 @click.option("--time-zone", type=Text(), metavar="NAME", help="IANA name, such as America/Mexico_City; default UTC.")
-@click.option("--lenient", is_flag=True, help="Ignore invalid query parameters, with a warning each.")
+@click.option("--lenient", is_flag=True, help="Drop unknown and invalid query parameters, with a warning for each.")
 @click.option(
     "--rows", "max_rows", type=click.IntRange(1, 100), default=20, show_default=True, help="Maximum number of rows."
 )

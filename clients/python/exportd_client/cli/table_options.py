@@ -36,20 +36,25 @@ def _choice_of(enum: "PbEnum[V]") -> dict[str, Any]:
 
 
 _OPTIONS = (
-    _file("--format", type=_choice(*FORMATS), help="Default: by the ending of -o, else json."),
-    _file("--gzip", "compression", flag_value="gzip", default=None, help="Default when -o ends with .gz."),
+    _file(
+        "--format", type=_choice(*FORMATS), help="Format of the table; default: by the ending of -o, otherwise json."
+    ),
+    _file(
+        "--gzip", "compression", flag_value="gzip", default=None, help="Compress the file; default if -o ends with .gz."
+    ),
     _file(
         "--file-type",
         "file_types",
         type=Text(),
         multiple=True,
         metavar="NAME",
-        help="Attachment to bundle; repeatable.",
+        help="File type of attachments to bundle; repeatable.",
     ),
     _file(
         "--packaging",
         type=_choice(*get_args(PackagingName)),
-        help="auto: the bare table, or a ZIP where needed; separate: table and attachments as two files.",
+        help="auto: the bare table, or a ZIP if there is a password or a file type; zip: always a ZIP; "
+        "separate: table and attachments as two files.",
     ),
     _file("--filename", type=Text(), help="Suggested name of the file."),
     _table(
@@ -60,9 +65,14 @@ _OPTIONS = (
         help="Column to export, in this order; repeatable. Default: all.",
     ),
     _table("--time-zone", type=Text(), metavar="NAME", help="IANA name, such as America/Mexico_City; default UTC."),
-    _csv("--csv-preset", f"{_CSV}preset", **_choice_of(CsvOptions.Preset), help="excel: BOM, formulas, times."),
+    _csv(
+        "--csv-preset",
+        f"{_CSV}preset",
+        **_choice_of(CsvOptions.Preset),
+        help="excel: sets --bom, --escape-formulas and --local-times.",
+    ),
     _csv("--delimiter", f"{_CSV}delimiter", type=Delimiter(), help="One character, or tab; default a comma."),
-    _csv("--no-header", f"{_CSV}header", flag_value=False, type=bool, default=None, help="Without a header row."),
+    _csv("--no-header", f"{_CSV}header", flag_value=False, type=bool, default=None, help="Write no header row."),
     _csv(
         "--decimal-comma",
         f"{_CSV}decimal_comma",
@@ -71,7 +81,7 @@ _OPTIONS = (
         default=None,
         help="Write decimals with a comma: 1,5.",
     ),
-    _csv("--null-text", f"{_CSV}null_text", help="Text for null; default empty."),
+    _csv("--null-text", f"{_CSV}null_text", help="Text that stands for null; default empty."),
     _csv("--bom/--no-bom", f"{_CSV}bom", default=None, help="Begin with a byte order mark."),
     _csv(
         "--lf",
@@ -85,13 +95,13 @@ _OPTIONS = (
         "--escape-formulas/--no-escape-formulas",
         f"{_CSV}escape_formulas",
         default=None,
-        help="Apostrophe before text that looks like a formula.",
+        help="Put an apostrophe before text that looks like a formula.",
     ),
     _csv(
         "--local-times/--no-local-times",
         f"{_CSV}local_times",
         default=None,
-        help="Timestamps as 2026-08-27 22:04:42, their zone in the header.",
+        help="Write timestamps as 2026-08-27 22:04:42 in --time-zone, and the zone in the header.",
     ),
     _xlsx(
         "--no-freeze",
@@ -102,7 +112,12 @@ _OPTIONS = (
         help="Do not freeze the header row.",
     ),
     _xlsx(
-        "--no-autofilter", f"{_XLSX}autofilter", flag_value=False, type=bool, default=None, help="No filter buttons."
+        "--no-autofilter",
+        f"{_XLSX}autofilter",
+        flag_value=False,
+        type=bool,
+        default=None,
+        help="Add no filter buttons to the header row.",
     ),
     _xlsx(
         "--compact",
@@ -116,7 +131,8 @@ _OPTIONS = (
         "--long-text",
         f"{_XLSX}long_text",
         **_choice_of(XlsxOptions.LongText),
-        help="Text too long for a cell: the export fails, or a ZIP has it beside the workbook; default refuse.",
+        help="For text too long for a cell: refuse fails the export, bundle writes it to a file beside the workbook "
+        "in a ZIP; default refuse.",
     ),
 )
 

@@ -131,7 +131,7 @@ def _between(reading: Reading, parameter: Parameter, column: CatalogColumn) -> N
         case [lower, upper]:
             least, most = reading.read(column, lower), reading.read(column, upper)
         case _:
-            raise Refused(f"{shown(value_of(parameter)) or 'nothing'} is not two numbers: write 9.99..15.99")
+            raise Refused(f"{shown(value_of(parameter)) or 'an empty value'} is not two numbers: write 9.99..15.99")
     terms = (
         Term(column.name, column.type, Operator.GREATER_OR_EQUAL, (least,)),
         Term(column.name, column.type, Operator.LESS_OR_EQUAL, (most,)),

@@ -48,7 +48,7 @@ def _check_keyset(reading: Reading, term: FieldOrder) -> None:
 def _descending(parameter: Parameter) -> bool:
     direction = value_of(parameter).lower()
     if direction not in {"asc", "desc"}:
-        raise Refused(f"{shown(direction) or 'nothing'} is not a direction: write asc or desc")
+        raise Refused(f"{shown(direction) or 'an empty value'} is not a direction: write asc or desc")
     return direction == "desc"
 
 
@@ -100,7 +100,7 @@ def _page(reading: Reading, parameter: Parameter) -> None:
     """Take the number of the page. Mistakes are refused in LENIENT mode, too: otherwise all rows would be exported."""
     number = _positive(parameter)
     if number is None:
-        raise AlwaysRefused(f"{shown(parameter.value or '') or 'nothing'} is not a page: the first one is 1")
+        raise AlwaysRefused(f"{shown(parameter.value or '') or 'an empty value'} is not a page: the first one is 1")
     if number * reading.collection.max_items_per_page > MAX_ROWS:
         raise AlwaysRefused(f"{number} is too large")
     if reading.number not in (None, number):
@@ -111,7 +111,7 @@ def _page(reading: Reading, parameter: Parameter) -> None:
 def _items_per_page(reading: Reading, parameter: Parameter) -> None:
     size, most = _positive(parameter), reading.collection.max_items_per_page
     if size is None or (size > most and reading.mode is FilterMode.STRICT):
-        raise Refused(f"{shown(parameter.value or '') or 'nothing'} is not one of 1 to {most}")
+        raise Refused(f"{shown(parameter.value or '') or 'an empty value'} is not one of 1 to {most}")
     if size > most:
         reading.warn(
             WarningCode.ITEMS_PER_PAGE_LOWERED,

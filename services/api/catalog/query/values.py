@@ -140,7 +140,7 @@ def _offset(match: re.Match[str]) -> str:
 
 
 def _not_a(text: str, what: str) -> Refused:
-    return Refused(f"{shown(text) or 'nothing'} is not {what}")
+    return Refused(f"{shown(text) or 'an empty value'} is not {what}")
 
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}

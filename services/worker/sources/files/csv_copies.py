@@ -97,7 +97,7 @@ def _in_utf8(source: IO[bytes], path: str, encoding: str) -> Iterator[bytes]:
             text = decoder.decode(piece, final=not piece)
             yield text.encode()
         except UnicodeError as error:
-            raise FileRefused(path, f"is not {encoding} from line {lines + 1} on or soon behind it") from error
+            raise FileRefused(path, f"is not {encoding} from line {lines + 1} or soon after it") from error
         lines += text.count("\n")
         if not piece:
             return

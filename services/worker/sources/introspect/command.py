@@ -30,7 +30,9 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
 
 
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("exportd-worker introspect", description="Print a first draft of a catalog.")
+    parser = argparse.ArgumentParser(
+        "exportd-worker introspect", description="Print a first draft of a catalog of a source."
+    )
     parser.add_argument("source", help="id of a source in the file that EXPORTD_SOURCES names")
     parser.add_argument("--table", default="", help="only this table: NAME or SCHEMA.NAME")
     parser.add_argument("--schema", default="", help="only this schema")
