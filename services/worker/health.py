@@ -33,8 +33,9 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO) -> in
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="exportd-worker health",
-        description="Ask the worker that has these settings whether it is ready. Exit code 0: it is ready; 1: it is not, "
-        "because the api does not answer it, or its store, disk, memory or a source has a problem (`exportctl workers`).",
+        description="Ask the worker that has these settings whether it is ready. Exit code 0: it is ready; 1: it is "
+        "not, because the api does not answer it, or its store, disk, memory or a source has a problem (`exportctl "
+        "workers`).",
     )
     parser.add_argument(
         "--timeout", type=float, default=DEFAULT_TIMEOUT_S, metavar="SECONDS", help=f"default: {DEFAULT_TIMEOUT_S:g}"
