@@ -172,7 +172,7 @@ class ExportNotReady(WrongState):
 @dataclass(unsafe_hash=True)
 class ExportCancelled(WrongState):
     reason = "EXPORT_CANCELLED"
-    remedy = "create it again"
+    remedy = "create the export again"
     template = "export {export_id} is CANCELLED: it has no file and will have none"
     export_id: str
 
@@ -180,7 +180,7 @@ class ExportCancelled(WrongState):
 @dataclass(unsafe_hash=True)
 class FileExpired(WrongState):
     reason = "FILE_EXPIRED"
-    remedy = "create it again"
+    remedy = "create the export again"
     template = "file {file_id} has expired; create the export again"
     file_id: str
 
@@ -197,7 +197,7 @@ class DownloadUrlUnsupported(WrongState):
 class PasswordRequired(WrongState):
     reason = "PASSWORD_REQUIRED"
     remedy = "give the password of the encrypted export again"
-    template = "export {export_id} is encrypted, and its password has been erased; give it again"
+    template = "export {export_id} is encrypted, and its password has been erased; give the password again"
     export_id: str
 
 
@@ -212,7 +212,7 @@ class DeliveryNotFound(NotFound):
 @dataclass(unsafe_hash=True)
 class KeyNotFound(NotFound):
     reason = "KEY_NOT_FOUND"
-    remedy = "see ListKeys"
+    remedy = "check the id; ListKeys lists the keys"
     template = "there is no key {key_id}"
     key_id: str
 
@@ -246,7 +246,7 @@ class WorkerForbidden(NotAllowed):
 @dataclass(unsafe_hash=True)
 class WorkerNotFound(NotFound):
     reason = "WORKER_NOT_FOUND"
-    remedy = "see ListWorkers"
+    remedy = "check the id; ListWorkers lists the workers"
     template = "no worker {worker_id} has reported in the last minute; ListWorkers lists those that have"
     worker_id: str
 
@@ -344,7 +344,7 @@ class PreviewFailed(WrongState):
     """`failure` is the code that an attempt would fail with. `message` describes the failure for callers."""
 
     reason = "PREVIEW_FAILED"
-    remedy = "see the failure it names; create the export if it was only too slow"
+    remedy = "see the failure code in the message; after PREVIEW_TIMEOUT create the export"
     template = "the rows cannot be read: {message} ({failure})"
     failure: str
     message: str
@@ -353,7 +353,7 @@ class PreviewFailed(WrongState):
 @dataclass(unsafe_hash=True)
 class FileDamaged(Broken):
     reason = "FILE_DAMAGED"
-    remedy = "create it again, tell the operator"
+    remedy = "create the export again, and tell the operator"
     template = "the bytes of file {file_id} are gone or damaged; create the export again and tell the operator"
     file_id: str
 

@@ -108,7 +108,7 @@ class LocalPreviewDesk:
                 answer = await question.answer
         except TimeoutError:
             raise PreviewFailed(
-                FailureCode.PREVIEW_TIMEOUT, f"they could not be read within {self._answered_within_s:g} s"
+                FailureCode.PREVIEW_TIMEOUT, f"reading them took longer than {self._answered_within_s:g} s"
             ) from None
         if isinstance(answer, Failure):
             raise PreviewFailed(answer.code, answer.message)

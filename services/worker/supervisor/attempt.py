@@ -175,7 +175,7 @@ class Attempt:
             return Failure(FailureCode.STORE_UNAVAILABLE, "the artifact store does not answer the worker now")
         except OSError as raised:
             logs.get().error("scratch_not_made", reference=self.reference, cause=logs.outline(raised))
-            return Failure(FailureCode.STORE_UNAVAILABLE, "the worker has no folder to work in now")
+            return Failure(FailureCode.STORE_UNAVAILABLE, "the worker cannot create its scratch folder")
         sources, threads = context.sources.current, context.threads
         return await self._watched(
             Order(self.job, context.artifacts, scratch, self.reference, sources, threads=threads)

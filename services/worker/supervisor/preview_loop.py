@@ -59,7 +59,7 @@ class Previewing:
             async with asyncio.timeout(time_s):
                 return await self._context.pool.run(order, _unheard)
         except TimeoutError:
-            return Failure(FailureCode.PREVIEW_TIMEOUT, f"they could not be read within {time_s:g} s")
+            return Failure(FailureCode.PREVIEW_TIMEOUT, f"reading them took longer than {time_s:g} s")
 
 
 def _cut(rows: Previewed) -> bool:

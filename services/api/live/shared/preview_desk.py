@@ -151,7 +151,7 @@ class SharedPreviewDesk:
                     pass
         except TimeoutError:
             raise PreviewFailed(
-                FailureCode.PREVIEW_TIMEOUT, f"they could not be read within {self._answered_within_s:g} s"
+                FailureCode.PREVIEW_TIMEOUT, f"reading them took longer than {self._answered_within_s:g} s"
             ) from None
         return await asyncio.to_thread(self._opened, preview_id, sealed)
 
