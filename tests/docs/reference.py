@@ -60,9 +60,9 @@ The services and `exportctl` read their settings from environment variables. If 
 default applies. A service with mistakes in its settings does not start, and reports all of them in one message. Names
 that end with `_S` are in seconds."""
 _METRICS = """\
-Each service has a Prometheus endpoint, `http://ADDRESS/metrics`. `EXPORTD_API_METRICS`,
-`EXPORTD_WORKER_METRICS` and `EXPORTD_GATEWAY_METRICS` set the addresses. Metrics whose names have `seconds` are in
-seconds, `bytes` in bytes. A histogram has the series `_bucket`, `_sum` and `_count`. [Alerts](alerts.md) has rules for these metrics."""
+Each service has a Prometheus endpoint, `http://ADDRESS/metrics`. `EXPORTD_API_METRICS`, `EXPORTD_WORKER_METRICS` and
+`EXPORTD_GATEWAY_METRICS` set the addresses. Metrics whose names have `seconds` are in seconds, `bytes` in bytes. A
+histogram has the series `_bucket`, `_sum` and `_count`. [Alerts](alerts.md) has rules for these metrics."""
 
 _ALERTS = """\
 `deploy/prometheus/exportd.rules.yaml` has these rules for Prometheus. An alert of severity `page` needs a person at any
