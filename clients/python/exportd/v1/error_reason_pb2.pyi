@@ -27,11 +27,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent."""
     ERROR_REASON_INVALID_REQUEST: _ErrorReason.ValueType  # 1
-    """INVALID_ARGUMENT. The request breaks a rule; google.rpc.BadRequest lists the violations with their fields, as many as the headers of an
-    answer hold. Metadata: violation_count, of all that were found.
+    """INVALID_ARGUMENT. The request breaks a rule; google.rpc.BadRequest lists the violations with their fields, as many as fit into the
+    headers of the response. Metadata: violation_count, the number of all violations.
     """
     ERROR_REASON_BAD_CREDENTIALS: _ErrorReason.ValueType  # 2
-    """UNAUTHENTICATED. No credentials, several, or none that are known and valid."""
+    """UNAUTHENTICATED. The call has no key or token, more than one, or one that is unknown, expired or revoked."""
     ERROR_REASON_COLLECTION_FORBIDDEN: _ErrorReason.ValueType  # 3
     """PERMISSION_DENIED. The caller may not export this collection. Not sent yet."""
     ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 4
@@ -41,7 +41,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_FILE_NOT_FOUND: _ErrorReason.ValueType  # 6
     """NOT_FOUND. The tenant has no file of this id. Metadata: file_id."""
     ERROR_REASON_COLLECTION_NOT_FOUND: _ErrorReason.ValueType  # 7
-    """NOT_FOUND. No collection has this path or code. Metadata: collection, nearest (absent when nothing is near)."""
+    """NOT_FOUND. No collection has this path or code. Metadata: collection, nearest (absent if no name is similar)."""
     ERROR_REASON_ENTITY_NOT_FOUND: _ErrorReason.ValueType  # 8
     """NOT_FOUND. The path names an entity that does not exist. Metadata: parameter, value. Not sent yet."""
     ERROR_REASON_EXPORT_DELETED: _ErrorReason.ValueType  # 9
@@ -51,7 +51,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_WORKER_NOT_FOUND: _ErrorReason.ValueType  # 11
     """NOT_FOUND. No worker with this id has reported in the last minute. Metadata: worker_id."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 12
-    """ALREADY_EXISTS. The request_id was used for another body within 24 h. Metadata: request_id."""
+    """ALREADY_EXISTS. The request_id was used for a different request within 24 h. Metadata: request_id."""
     ERROR_REASON_ILLEGAL_TRANSITION: _ErrorReason.ValueType  # 13
     """FAILED_PRECONDITION. The state of the export does not allow the call. Metadata: export_id, state, verb."""
     ERROR_REASON_NOT_QUEUED: _ErrorReason.ValueType  # 14
@@ -65,7 +65,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PASSWORD_REQUIRED: _ErrorReason.ValueType  # 18
     """FAILED_PRECONDITION. A retry of an encrypted export needs its password again. Metadata: export_id."""
     ERROR_REASON_PREVIEW_FAILED: _ErrorReason.ValueType  # 19
-    """FAILED_PRECONDITION. The rows of a preview cannot be read. Metadata: failure, the code that an export's error would have."""
+    """FAILED_PRECONDITION. The rows of a preview cannot be read. Metadata: failure, a FailureCode."""
     ERROR_REASON_LEASE_LOST: _ErrorReason.ValueType  # 20
     """FAILED_PRECONDITION. The export has another lease, or none: stop and discard the work. Metadata: export_id."""
     ERROR_REASON_JOB_CANCELLED: _ErrorReason.ValueType  # 21
@@ -93,7 +93,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_READER_STALLED: _ErrorReason.ValueType  # 32
     """UNAVAILABLE. The download was ended because the client read nothing for five minutes. Metadata: seconds."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 33
-    """INTERNAL. A defect of exportd. Metadata: reference; the log has the details under it."""
+    """INTERNAL. A defect of exportd. Metadata: reference; search for it in the log of the service."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 34
     """UNAVAILABLE. The process is short of file descriptors, memory or threads; nothing was acknowledged; retry."""
     ERROR_REASON_KEY_NOT_FOUND: _ErrorReason.ValueType  # 35
@@ -104,18 +104,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The service's artifact store signs no URLs; use DownloadFile. Metadata: file_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """The reason in google.rpc.ErrorInfo. The comment of each value names the status code that it comes with. A value that is "Not sent yet"
-    is kept for a part of the contract that this version does not have.
+    """The reason in google.rpc.ErrorInfo. The comment of each value begins with the status code of such an error. A value with "Not sent yet" is
+    reserved for a feature that this version does not have.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_INVALID_REQUEST: ErrorReason.ValueType  # 1
-"""INVALID_ARGUMENT. The request breaks a rule; google.rpc.BadRequest lists the violations with their fields, as many as the headers of an
-answer hold. Metadata: violation_count, of all that were found.
+"""INVALID_ARGUMENT. The request breaks a rule; google.rpc.BadRequest lists the violations with their fields, as many as fit into the
+headers of the response. Metadata: violation_count, the number of all violations.
 """
 ERROR_REASON_BAD_CREDENTIALS: ErrorReason.ValueType  # 2
-"""UNAUTHENTICATED. No credentials, several, or none that are known and valid."""
+"""UNAUTHENTICATED. The call has no key or token, more than one, or one that is unknown, expired or revoked."""
 ERROR_REASON_COLLECTION_FORBIDDEN: ErrorReason.ValueType  # 3
 """PERMISSION_DENIED. The caller may not export this collection. Not sent yet."""
 ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 4
@@ -125,7 +125,7 @@ ERROR_REASON_EXPORT_NOT_FOUND: ErrorReason.ValueType  # 5
 ERROR_REASON_FILE_NOT_FOUND: ErrorReason.ValueType  # 6
 """NOT_FOUND. The tenant has no file of this id. Metadata: file_id."""
 ERROR_REASON_COLLECTION_NOT_FOUND: ErrorReason.ValueType  # 7
-"""NOT_FOUND. No collection has this path or code. Metadata: collection, nearest (absent when nothing is near)."""
+"""NOT_FOUND. No collection has this path or code. Metadata: collection, nearest (absent if no name is similar)."""
 ERROR_REASON_ENTITY_NOT_FOUND: ErrorReason.ValueType  # 8
 """NOT_FOUND. The path names an entity that does not exist. Metadata: parameter, value. Not sent yet."""
 ERROR_REASON_EXPORT_DELETED: ErrorReason.ValueType  # 9
@@ -135,7 +135,7 @@ ERROR_REASON_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 10
 ERROR_REASON_WORKER_NOT_FOUND: ErrorReason.ValueType  # 11
 """NOT_FOUND. No worker with this id has reported in the last minute. Metadata: worker_id."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 12
-"""ALREADY_EXISTS. The request_id was used for another body within 24 h. Metadata: request_id."""
+"""ALREADY_EXISTS. The request_id was used for a different request within 24 h. Metadata: request_id."""
 ERROR_REASON_ILLEGAL_TRANSITION: ErrorReason.ValueType  # 13
 """FAILED_PRECONDITION. The state of the export does not allow the call. Metadata: export_id, state, verb."""
 ERROR_REASON_NOT_QUEUED: ErrorReason.ValueType  # 14
@@ -149,7 +149,7 @@ ERROR_REASON_FILE_EXPIRED: ErrorReason.ValueType  # 17
 ERROR_REASON_PASSWORD_REQUIRED: ErrorReason.ValueType  # 18
 """FAILED_PRECONDITION. A retry of an encrypted export needs its password again. Metadata: export_id."""
 ERROR_REASON_PREVIEW_FAILED: ErrorReason.ValueType  # 19
-"""FAILED_PRECONDITION. The rows of a preview cannot be read. Metadata: failure, the code that an export's error would have."""
+"""FAILED_PRECONDITION. The rows of a preview cannot be read. Metadata: failure, a FailureCode."""
 ERROR_REASON_LEASE_LOST: ErrorReason.ValueType  # 20
 """FAILED_PRECONDITION. The export has another lease, or none: stop and discard the work. Metadata: export_id."""
 ERROR_REASON_JOB_CANCELLED: ErrorReason.ValueType  # 21
@@ -177,7 +177,7 @@ ERROR_REASON_NO_WORKER: ErrorReason.ValueType  # 31
 ERROR_REASON_READER_STALLED: ErrorReason.ValueType  # 32
 """UNAVAILABLE. The download was ended because the client read nothing for five minutes. Metadata: seconds."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 33
-"""INTERNAL. A defect of exportd. Metadata: reference; the log has the details under it."""
+"""INTERNAL. A defect of exportd. Metadata: reference; search for it in the log of the service."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 34
 """UNAVAILABLE. The process is short of file descriptors, memory or threads; nothing was acknowledged; retry."""
 ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 35

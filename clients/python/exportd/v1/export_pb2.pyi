@@ -3,10 +3,10 @@
 isort:skip_file
 The export and everything it shows. Field numbers never change their meaning; new fields are added at the end.
 
-Units: *_bytes are bytes, *_ms milliseconds, every time is UTC. A message that is absent is not known (yet).
+Units: fields that end in _bytes are bytes, in _ms milliseconds. Every time is UTC. An absent message means that the value is not known (yet).
 
-Values of enums bear the name of their enum as a prefix here and in canonical proto JSON. Everywhere else (documentation, logs, exportctl,
-callbacks, ErrorInfo.reason) they stand without it: STATE_QUEUED is QUEUED.
+Values of enums have the name of their enum as a prefix here and in canonical proto JSON. Everywhere else (documentation, logs, exportctl,
+callbacks, ErrorInfo.reason) they have no prefix: STATE_QUEUED is QUEUED.
 """
 
 from collections import abc as _abc
@@ -36,13 +36,13 @@ class _FormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Format.ValueTy
     FORMAT_UNSPECIFIED: _Format.ValueType  # 0
     """As a request: JSON. Never in an answer."""
     FORMAT_XLSX: _Format.ValueType  # 1
-    """Office Open XML workbook; a full sheet (1,048,576 rows with its header) is followed by another."""
+    """Office Open XML workbook. A sheet holds 1,048,576 rows, including its header; a larger table has several sheets."""
     FORMAT_CSV: _Format.ValueType  # 2
     """RFC 4180, UTF-8, CRLF, with a header."""
     FORMAT_JSON: _Format.ValueType  # 3
     """One array of objects."""
     FORMAT_JSONL: _Format.ValueType  # 4
-    """One object a line."""
+    """One object per line."""
     FORMAT_PARQUET: _Format.ValueType  # 5
     """Apache Parquet."""
 
@@ -52,13 +52,13 @@ class Format(_Format, metaclass=_FormatEnumTypeWrapper):
 FORMAT_UNSPECIFIED: Format.ValueType  # 0
 """As a request: JSON. Never in an answer."""
 FORMAT_XLSX: Format.ValueType  # 1
-"""Office Open XML workbook; a full sheet (1,048,576 rows with its header) is followed by another."""
+"""Office Open XML workbook. A sheet holds 1,048,576 rows, including its header; a larger table has several sheets."""
 FORMAT_CSV: Format.ValueType  # 2
 """RFC 4180, UTF-8, CRLF, with a header."""
 FORMAT_JSON: Format.ValueType  # 3
 """One array of objects."""
 FORMAT_JSONL: Format.ValueType  # 4
-"""One object a line."""
+"""One object per line."""
 FORMAT_PARQUET: Format.ValueType  # 5
 """Apache Parquet."""
 Global___Format: _TypeAlias = Format  # noqa: Y015
@@ -72,23 +72,23 @@ class _PackagingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Packaging.V
     PACKAGING_UNSPECIFIED: _Packaging.ValueType  # 0
     """As a request: AUTO."""
     PACKAGING_AUTO: _Packaging.ValueType  # 1
-    """The bare table, or one ZIP when there is a password or a file type."""
+    """The bare table, or one ZIP if the request has a password or file types."""
     PACKAGING_ZIP: _Packaging.ValueType  # 2
     """Always one ZIP."""
     PACKAGING_SEPARATE: _Packaging.ValueType  # 3
-    """The bare table as Export.file and the attachments, when there are file types, as Export.attachments_file, a ZIP."""
+    """The bare table as Export.file and, if the request has file types, the attachments as a ZIP, Export.attachments_file."""
 
 class Packaging(_Packaging, metaclass=_PackagingEnumTypeWrapper):
-    """How the table and its attachments become files. Fixed at create, never decided by the data."""
+    """How the table and its attachments become files. The request decides this, never the data."""
 
 PACKAGING_UNSPECIFIED: Packaging.ValueType  # 0
 """As a request: AUTO."""
 PACKAGING_AUTO: Packaging.ValueType  # 1
-"""The bare table, or one ZIP when there is a password or a file type."""
+"""The bare table, or one ZIP if the request has a password or file types."""
 PACKAGING_ZIP: Packaging.ValueType  # 2
 """Always one ZIP."""
 PACKAGING_SEPARATE: Packaging.ValueType  # 3
-"""The bare table as Export.file and the attachments, when there are file types, as Export.attachments_file, a ZIP."""
+"""The bare table as Export.file and, if the request has file types, the attachments as a ZIP, Export.attachments_file."""
 Global___Packaging: _TypeAlias = Packaging  # noqa: Y015
 
 class _FilterMode:
@@ -100,9 +100,9 @@ class _FilterModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FilterMode
     FILTER_MODE_UNSPECIFIED: _FilterMode.ValueType  # 0
     """As a request: STRICT."""
     FILTER_MODE_STRICT: _FilterMode.ValueType  # 1
-    """It is refused, each one with its name and the nearest known one."""
+    """The request is refused. A violation names each parameter and the nearest known name."""
     FILTER_MODE_LENIENT: _FilterMode.ValueType  # 2
-    """It is dropped and listed in Export.warnings."""
+    """The parameter is dropped and listed in Export.warnings."""
 
 class FilterMode(_FilterMode, metaclass=_FilterModeEnumTypeWrapper):
     """What happens to a query parameter that is unknown or invalid."""
@@ -110,9 +110,9 @@ class FilterMode(_FilterMode, metaclass=_FilterModeEnumTypeWrapper):
 FILTER_MODE_UNSPECIFIED: FilterMode.ValueType  # 0
 """As a request: STRICT."""
 FILTER_MODE_STRICT: FilterMode.ValueType  # 1
-"""It is refused, each one with its name and the nearest known one."""
+"""The request is refused. A violation names each parameter and the nearest known name."""
 FILTER_MODE_LENIENT: FilterMode.ValueType  # 2
-"""It is dropped and listed in Export.warnings."""
+"""The parameter is dropped and listed in Export.warnings."""
 Global___FilterMode: _TypeAlias = FilterMode  # noqa: Y015
 
 class _Compression:
@@ -126,7 +126,7 @@ class _CompressionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Compressi
     COMPRESSION_NONE: _Compression.ValueType  # 1
     """The file as it is."""
     COMPRESSION_GZIP: _Compression.ValueType  # 2
-    """gzip, for the text formats and no ZIP."""
+    """gzip; for text formats only, not for a ZIP."""
 
 class Compression(_Compression, metaclass=_CompressionEnumTypeWrapper):
     """Compression of a bare file."""
@@ -136,7 +136,7 @@ COMPRESSION_UNSPECIFIED: Compression.ValueType  # 0
 COMPRESSION_NONE: Compression.ValueType  # 1
 """The file as it is."""
 COMPRESSION_GZIP: Compression.ValueType  # 2
-"""gzip, for the text formats and no ZIP."""
+"""gzip; for text formats only, not for a ZIP."""
 Global___Compression: _TypeAlias = Compression  # noqa: Y015
 
 class _MatchedBy:
@@ -148,7 +148,7 @@ class _MatchedByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchedBy.V
     MATCHED_BY_UNSPECIFIED: _MatchedBy.ValueType  # 0
     """Not known."""
     MATCHED_BY_COUNT: _MatchedBy.ValueType  # 1
-    """The source counted in the same snapshot, or states its total."""
+    """The source counted the rows in the same snapshot, or announced their total."""
     MATCHED_BY_END_OF_STREAM: _MatchedBy.ValueType  # 2
     """The source's own count of the rows it sent, with proof that its stream ended regularly."""
 
@@ -158,7 +158,7 @@ class MatchedBy(_MatchedBy, metaclass=_MatchedByEnumTypeWrapper):
 MATCHED_BY_UNSPECIFIED: MatchedBy.ValueType  # 0
 """Not known."""
 MATCHED_BY_COUNT: MatchedBy.ValueType  # 1
-"""The source counted in the same snapshot, or states its total."""
+"""The source counted the rows in the same snapshot, or announced their total."""
 MATCHED_BY_END_OF_STREAM: MatchedBy.ValueType  # 2
 """The source's own count of the rows it sent, with proof that its stream ended regularly."""
 Global___MatchedBy: _TypeAlias = MatchedBy  # noqa: Y015
@@ -174,7 +174,7 @@ class _ConsistencyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Consisten
     CONSISTENCY_SNAPSHOT: _Consistency.ValueType  # 1
     """All rows are as they were at Result.as_of."""
     CONSISTENCY_KEYSET: _Consistency.ValueType  # 2
-    """Pages by an immutable key: no row appears twice, and no row that existed throughout is missing."""
+    """Read in pages, in the order of the key: no row appears twice, and no row that existed during the whole reading is missing."""
     CONSISTENCY_PAGED: _Consistency.ValueType  # 3
     """As consistent as the pages of the source."""
 
@@ -186,7 +186,7 @@ CONSISTENCY_UNSPECIFIED: Consistency.ValueType  # 0
 CONSISTENCY_SNAPSHOT: Consistency.ValueType  # 1
 """All rows are as they were at Result.as_of."""
 CONSISTENCY_KEYSET: Consistency.ValueType  # 2
-"""Pages by an immutable key: no row appears twice, and no row that existed throughout is missing."""
+"""Read in pages, in the order of the key: no row appears twice, and no row that existed during the whole reading is missing."""
 CONSISTENCY_PAGED: Consistency.ValueType  # 3
 """As consistent as the pages of the source."""
 Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
@@ -348,7 +348,7 @@ class Export(_message.Message):
     id: _builtins.str
     """UUIDv7, lower case, given by the server."""
     uri: _builtins.str
-    """The collection's URI byte for byte as it was given; empty when the export was made by type."""
+    """The collection's URI exactly as in the request; empty if the request had a type."""
     type: _builtins.str
     """Code of the collection, such as "Invoices"."""
     format: Global___Format.ValueType
@@ -360,34 +360,34 @@ class Export(_message.Message):
     attempt: _builtins.int
     """Attempts that have counted so far, 0 to max_attempts."""
     max_attempts: _builtins.int
-    """1 to 10."""
+    """Maximum number of attempts, 1 to 10."""
     cancel_reason: Global___Export.CancelReason.ValueType
     """Unspecified unless CANCELLED."""
     encrypted: _builtins.bool
     """True if the file is encrypted with a password. The password is never returned."""
     notify_email: _builtins.str
-    """Address that is notified by email when the export is done; empty: none."""
+    """Email address that is notified when the export is done; empty: none."""
     callback_url: _builtins.str
     """URL that is notified by HTTP when the export is done; empty: none."""
     priority: _builtins.int
-    """0 to 9, higher first among the tenant's own exports."""
+    """Order among the exports of the same tenant: 0 to 9, higher first."""
     queue_position: _builtins.int
-    """Position of a QUEUED export among the tenant's own, from 1; 1000 means 1000 or more; 0 if it is not QUEUED."""
+    """Position of a QUEUED export among the tenant's QUEUED exports, from 1; 1000 means 1000 or more; 0 if it is not QUEUED."""
     file_expired: _builtins.bool
     """True when the file has expired."""
     version: _builtins.int
-    """Counts durable changes from 1. Progress alone does not change it."""
+    """Number of the last stored change, from 1. Progress alone does not change it."""
     wait_reason: Global___Export.WaitReason.ValueType
     """Why the export waits; unspecified in PROCESSING and when done."""
     run: _builtins.int
     """1, plus one for each retry by an operator."""
     @_builtins.property
     def file_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Attachments bundled with the table, as they were asked for."""
+        """File types of the attachments that are bundled with the table, as in the request."""
 
     @_builtins.property
     def file(self) -> Global___File:
-        """Present exactly while there is a file to download."""
+        """Present exactly as long as there is a file to download."""
 
     @_builtins.property
     def result(self) -> Global___Result:
@@ -407,7 +407,7 @@ class Export(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """As given at create."""
+        """As in the request."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -415,7 +415,7 @@ class Export(_message.Message):
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
-        """When version last grew."""
+        """Time of the last stored change."""
 
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
@@ -497,13 +497,13 @@ class ExportOptions(_message.Message):
     packaging: Global___Packaging.ValueType
     """Never unspecified."""
     time_zone: _builtins.str
-    """IANA name."""
+    """Time zone as an IANA name."""
     compression: Global___Compression.ValueType
     """Never unspecified."""
     filter_mode: Global___FilterMode.ValueType
     """Never unspecified."""
     filename: _builtins.str
-    """Name of the file as asked for; empty: "{file id}.{extension}"."""
+    """Name of the file as in the request; empty: "{file id}.{extension}"."""
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___Column]:
         """The columns of the table, in order."""
@@ -642,8 +642,8 @@ class Column(_message.Message):
     field: _builtins.str
     """Name in the collection, such as "issuedAt"; a nested one is "issuer.rfc"."""
     header: _builtins.str
-    """Text in the header of XLSX and CSV, at most 255 characters, another one for each column; empty: the collection's. Other formats name
-    columns by field: a header given for one of them is a warning, HEADER_UNUSED.
+    """Header of the column in XLSX and CSV: at most 255 characters, different for each column; empty: the header of the collection. Other
+    formats name columns by field: with them a header causes the warning HEADER_UNUSED.
     """
     def __init__(
         self,
@@ -677,7 +677,7 @@ class CsvOptions(_message.Message):
         """For Microsoft Excel: bom, escape_formulas and local_times."""
 
     class Preset(_Preset, metaclass=_PresetEnumTypeWrapper):
-        """A set of options for a purpose; options that are set beside it win."""
+        """A set of options for a purpose. Options that are set in the request take precedence."""
 
     PRESET_UNSPECIFIED: CsvOptions.Preset.ValueType  # 0
     """As a request: none."""
@@ -717,7 +717,7 @@ class CsvOptions(_message.Message):
     PRESET_FIELD_NUMBER: _builtins.int
     LOCAL_TIMES_FIELD_NUMBER: _builtins.int
     delimiter: _builtins.str
-    """One character, no quote, line break or NUL; empty: a comma."""
+    """One character that is not a quote, line break or NUL; empty: a comma."""
     bom: _builtins.bool
     """Begin with a byte order mark; default false."""
     line_terminator: Global___CsvOptions.LineTerminator.ValueType
@@ -725,7 +725,7 @@ class CsvOptions(_message.Message):
     decimal_comma: _builtins.bool
     """Write decimals with a comma; the delimiter must then be another character."""
     null_text: _builtins.str
-    """What stands for a null: at most 64 characters, without delimiter, quote or line break; empty: nothing."""
+    """Text that stands for a null: at most 64 characters, without delimiter, quote or line break; empty: an empty value."""
     escape_formulas: _builtins.bool
     """Put an apostrophe before text that a spreadsheet would take for a formula; default false."""
     header: _builtins.bool
@@ -733,8 +733,8 @@ class CsvOptions(_message.Message):
     preset: Global___CsvOptions.Preset.ValueType
     """Default none."""
     local_times: _builtins.bool
-    """Write timestamps as "2026-08-27 22:04:42", which spreadsheets take for moments, in the time zone of the export, and name
-    the zone in the header; default false.
+    """Write timestamps as "2026-08-27 22:04:42", which spreadsheet programs recognise, in the time zone of the export. The header then names
+    the zone. Default false.
     """
     def __init__(
         self,
@@ -787,19 +787,19 @@ class XlsxOptions(_message.Message):
         LONG_TEXT_UNSPECIFIED: XlsxOptions._LongText.ValueType  # 0
         """As a request: REFUSE."""
         LONG_TEXT_REFUSE: XlsxOptions._LongText.ValueType  # 1
-        """The export ends, NOT_RETRYABLE, naming row and column."""
+        """The export is CANCELLED with NOT_RETRYABLE; the error names row and column."""
         LONG_TEXT_BUNDLE: XlsxOptions._LongText.ValueType  # 2
-        """The file is a ZIP from the start; such text goes whole into its long-text.csv, and the cell says so."""
+        """The file is always a ZIP. Its long-text.csv has such texts in full, and their cells refer to it."""
 
     class LongText(_LongText, metaclass=_LongTextEnumTypeWrapper):
-        """What happens to text of more than 32,767 UTF-16 units, which no cell holds."""
+        """What happens to a text of more than 32,767 UTF-16 units, the limit of a cell."""
 
     LONG_TEXT_UNSPECIFIED: XlsxOptions.LongText.ValueType  # 0
     """As a request: REFUSE."""
     LONG_TEXT_REFUSE: XlsxOptions.LongText.ValueType  # 1
-    """The export ends, NOT_RETRYABLE, naming row and column."""
+    """The export is CANCELLED with NOT_RETRYABLE; the error names row and column."""
     LONG_TEXT_BUNDLE: XlsxOptions.LongText.ValueType  # 2
-    """The file is a ZIP from the start; such text goes whole into its long-text.csv, and the cell says so."""
+    """The file is always a ZIP. Its long-text.csv has such texts in full, and their cells refer to it."""
 
     FREEZE_HEADER_FIELD_NUMBER: _builtins.int
     AUTOFILTER_FIELD_NUMBER: _builtins.int
@@ -810,7 +810,7 @@ class XlsxOptions(_message.Message):
     autofilter: _builtins.bool
     """Add an autofilter; default true."""
     compact: _builtins.bool
-    """Leave cell references out: a smaller file that a few readers refuse."""
+    """Leave cell references out. The file is smaller, but a few programs cannot read it."""
     long_text: Global___XlsxOptions.LongText.ValueType
     """Default REFUSE."""
     def __init__(
@@ -971,16 +971,16 @@ class Result(_message.Message):
     notify_email_sent: _builtins.bool
     """True once the mail server accepted the mail."""
     rows_matched: _builtins.int
-    """Rows that the source says match, counted apart from the encoder."""
+    """Number of rows that match, as the source counted them."""
     matched_by: Global___MatchedBy.ValueType
     """How rows_matched was counted."""
     rows_written: _builtins.int
-    """Rows in the encoder's finished output. Equal to rows_matched in COMPLETED."""
+    """Number of rows in the file, as the encoder counted them. Equal to rows_matched in COMPLETED."""
     consistency: Global___Consistency.ValueType
     """How the rows relate to points in time."""
     @_builtins.property
     def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobError]:
-        """One for each attempt that failed, oldest first; the last 100."""
+        """One error for each attempt that failed, oldest first; only the last 100."""
 
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
@@ -1025,7 +1025,7 @@ class JobError(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
-    """Which attempt, from 1."""
+    """Number of the attempt, from 1."""
     code: _builtins.str
     """A FailureCode without its prefix, such as "SOURCE_UNAVAILABLE", or a code of another version."""
     message: _builtins.str
@@ -1101,7 +1101,7 @@ class Progress(_message.Message):
         PHASE_PACKAGING: Progress._Phase.ValueType  # 3
         """The parts of a ZIP are being put together."""
         PHASE_UPLOADING: Progress._Phase.ValueType  # 4
-        """The file is being made durable in the store."""
+        """The file is being written to the artifact store."""
 
     class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
         """What the worker is doing."""
@@ -1115,7 +1115,7 @@ class Progress(_message.Message):
     PHASE_PACKAGING: Progress.Phase.ValueType  # 3
     """The parts of a ZIP are being put together."""
     PHASE_UPLOADING: Progress.Phase.ValueType  # 4
-    """The file is being made durable in the store."""
+    """The file is being written to the artifact store."""
 
     PHASE_FIELD_NUMBER: _builtins.int
     ROWS_WRITTEN_FIELD_NUMBER: _builtins.int
@@ -1125,7 +1125,7 @@ class Progress(_message.Message):
     phase: Global___Progress.Phase.ValueType
     """Never goes backwards within an attempt."""
     rows_written: _builtins.int
-    """Rows given to the encoder so far."""
+    """Number of rows given to the encoder so far."""
     rows_total: _builtins.int
     """Rows expected; 0 if not known."""
     bytes_written: _builtins.int
@@ -1374,7 +1374,7 @@ class Delivery(_message.Message):
         END_TIME_FIELD_NUMBER: _builtins.int
         OUTCOME_FIELD_NUMBER: _builtins.int
         outcome: _builtins.str
-        """A few words, such as "204" or "timed out"; never what the receiver said."""
+        """A few words, such as "204" or "timed out"; never text of the receiver."""
         @_builtins.property
         def end_time(self) -> _timestamp_pb2.Timestamp:
             """When its outcome was known."""

@@ -3,20 +3,21 @@
 isort:skip_file
 The service that callers use: create an export, follow it, download its file.
 
-Tenant: every call acts within one tenant, named by the metadata "x-exportd-tenant" ("default" when absent), which is accepted only
-while the service is bound to loopback. Another tenant's things are NOT_FOUND.
+Tenant: every call acts within one tenant. With an API key (metadata "x-api-key" or "authorization: Bearer") it is the tenant of the key.
+Without keys, which only an api on loopback allows, it is the metadata "x-exportd-tenant", or "default". Exports and files of another
+tenant are NOT_FOUND.
 
 Errors: each carries google.rpc.ErrorInfo with domain "exportd" and a reason of ErrorReason. Any call can also end with
 INVALID_ARGUMENT / INVALID_REQUEST, UNAVAILABLE / SHUTTING_DOWN or STORE_UNAVAILABLE, and INTERNAL / INTERNAL. A request of more than
 64 KiB is INVALID_ARGUMENT.
 
-Request id: every call has one, which the log has it under: that of the metadata "x-request-id" of the caller (64 characters at most), or
-a new one. It comes back as the metadata "x-request-id": of streams in the initial one, of all other calls in the trailing one, with the
-answer; and in errors as google.rpc.RequestInfo. A call that runs into its deadline gets none: send an id of your own to look it up.
+Request id: every call has an id, under which the log has the call. A caller can set it in the metadata "x-request-id" (at most 64
+characters); otherwise it is new. Streams return it in the initial metadata "x-request-id", all other calls in the trailing metadata,
+errors also in google.rpc.RequestInfo. A call that exceeds its deadline returns no id: set one, so that you can search for it.
 
-Lists: every list comes in pages of at most page_size entries and 3 MiB, so that no client has to raise its limit of 4 MiB. A page may
-have fewer entries than page_size; only an empty next_page_token says that it is the last. A page_token belongs to the tenant and to the
-other fields of its request; with others it is INVALID_ARGUMENT, and so is a negative page_size.
+Lists: every list has pages of at most page_size entries and 3 MiB, so that no client has to raise its limit of 4 MiB. A page can have
+fewer entries than page_size; only the last page has an empty next_page_token. A page_token is valid only for the same tenant and the same
+other fields of the request. Any other page_token, and a negative page_size, are INVALID_ARGUMENT.
 """
 
 from collections import abc as _abc
@@ -115,50 +116,56 @@ class CreateExportRequest(_message.Message):
     uri: _builtins.str
     """Path and query, at most 8 KiB: "/entities/{id}/invoices?issuedAt[after]=2026-01-01"."""
     type: _builtins.str
-    """Code of the collection: "Invoices". Path parameters are then given by name in query."""
+    """Code of the collection: "Invoices". Parameters of the path are then set in query, by their names."""
     query: _builtins.str
     """Filter and order, with type only, at most 8 KiB: "entityId=…&issuedAt[after]=2026-01-01"."""
     format: _export_pb2.Format.ValueType
     """Default JSON."""
     password: _builtins.str
-    """Encrypts the file, which is then a ZIP, with WinZip AES-256. 1 to 99 bytes of UTF-8; empty: not encrypted. Never returned. Not with SEPARATE."""
+    """Password of the file, which is then a ZIP encrypted with WinZip AES-256. 1 to 99 bytes of UTF-8; empty: not encrypted. Never returned.
+    Not allowed with SEPARATE.
+    """
     notify_email: _builtins.str
-    """Notified by email when the export is done, completed or not: one address, at most 254 characters. Refused when no mail server is set up."""
+    """Address that is notified by email when the export is done: one address, at most 254 characters. Refused if no mail server is set."""
     callback_url: _builtins.str
-    """Notified by HTTP when the export is done, completed or not: an https URL of at most 2 KiB without credentials, at a public address."""
+    """URL that is notified by HTTP when the export is done: https, at most 2 KiB, without credentials, at a public address unless the operator
+    allows others.
+    """
     request_id: _builtins.str
-    """1 to 128 visible ASCII characters, chosen by the caller; within 24 h the same id and body return the export made first.
-    Empty: each call makes an export.
+    """1 to 128 visible ASCII characters, chosen by the caller. Within 24 h a call with the same id and the same other fields returns the export
+    that the first call created. Empty: each call creates an export.
     """
     packaging: _export_pb2.Packaging.ValueType
     """Default AUTO."""
     time_zone: _builtins.str
-    """IANA name, such as "America/Mexico_City"; default UTC. Of times in the file, and of dates and times without an offset in the query."""
+    """Time zone as an IANA name, such as "America/Mexico_City"; default UTC. It applies to times in the file, and to dates and times without an
+    offset in the query.
+    """
     filter_mode: _export_pb2.FilterMode.ValueType
     """Default STRICT."""
     priority: _builtins.int
-    """0 to 9, higher first among the tenant's own exports; others are not overtaken. Default 0."""
+    """Order among the exports of the same tenant: 0 to 9, higher first. Default 0."""
     max_attempts: _builtins.int
-    """1 to 10; 0: the default, 3."""
+    """Maximum number of attempts, 1 to 10; 0: the default, 3."""
     filename: _builtins.str
-    """Suggested name, at most 200 bytes of UTF-8, without a path, and none that Windows takes for a device (CON); the extension is added when
-    it is missing. Default "{file id}.{extension}".
+    """Suggested name of the file, at most 200 bytes of UTF-8, without a path. Names of devices of Windows, such as CON, are refused. A missing
+    extension is added. Default "{file id}.{extension}".
     """
     validate_only: _builtins.bool
-    """Dry run: validate only. Nothing is created: the answer has options and warnings as an export of this request would, but no id, state and times."""
+    """Validate the request and create nothing. The response has the options and warnings that the export would have, but no id, state and times."""
     since_export: _builtins.str
-    """Instead of changed_since: id of a COMPLETED export of the same type. Its as_of is the watermark; rows count from the collection's
-    overlap before it on, so that some come again.
+    """Instead of changed_since: id of a COMPLETED export of the same type. Only rows that have changed since its as_of minus the
+    changed_overlap_seconds of the collection. Rows that changed during the overlap are exported again.
     """
     compression: _export_pb2.Compression.ValueType
-    """Default NONE. GZIP with CSV, JSON or JSONL, and not for a ZIP: its file is "….csv.gz", of type application/gzip."""
+    """Default NONE. GZIP is allowed with CSV, JSON and JSONL, but not for a ZIP; the file is then "….csv.gz", of type application/gzip."""
     @_builtins.property
     def file_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """File types of the attachments to bundle, such as "invoice.cfdi.xml". Each must be one of the collection's; no duplicates."""
+        """File types of the attachments to bundle, such as "invoice.cfdi.xml". The collection must have each of them; no duplicates."""
 
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Column]:
-        """Columns of the table, in order, each at most once; empty: all of the collection's, in its order."""
+        """Columns of the table, in order, each at most once; empty: all columns of the collection, in its order."""
 
     @_builtins.property
     def csv(self) -> _export_pb2.CsvOptions:
@@ -178,8 +185,8 @@ class CreateExportRequest(_message.Message):
 
     @_builtins.property
     def changed_since(self) -> _timestamp_pb2.Timestamp:
-        """Only rows that have changed at or after it, by the column that the catalog names for it. The same as property[after] in the query. To the
-        microsecond: what is finer is cut off.
+        """Only rows that have changed at or after this time, by the column that the catalog names in `changed`. The same as property[after] in the
+        query. Digits beyond microseconds are cut off.
         """
 
     def __init__(
@@ -271,7 +278,7 @@ class PreviewExportResponse(_message.Message):
 
     @_builtins.property
     def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Each row as a JSON object of its fields, written as the format JSONL writes it."""
+        """Each row as a JSON object of its fields, as the format JSONL writes it."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Warning]:
@@ -588,7 +595,7 @@ class ListDeliveriesResponse(_message.Message):
     """Token of the next page; empty on the last page."""
     @_builtins.property
     def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Delivery]:
-        """The first run first; none when nothing was asked for or no run has ended."""
+        """The first run first. Empty if the request named no receiver, or if no run has ended."""
 
     def __init__(
         self,
@@ -642,7 +649,7 @@ class DownloadFileRequest(_message.Message):
     file_id: _builtins.str
     """This file."""
     offset: _builtins.int
-    """First byte to send, 0 to size_bytes. With size_bytes the stream has a header and no data."""
+    """Position of the first byte to send, 0 to size_bytes. If it is size_bytes, the stream has a header and no data."""
     limit: _builtins.int
     """Maximum number of bytes to send; 0 means to the end."""
     if_sha256: _builtins.str
@@ -856,7 +863,7 @@ class GetCollectionRequest(_message.Message):
 
     TYPE_FIELD_NUMBER: _builtins.int
     type: _builtins.str
-    """Code of the collection, such as "Invoices"; upper and lower case are told apart."""
+    """Code of the collection, such as "Invoices". Upper and lower case are different."""
     def __init__(
         self,
         *,
@@ -934,12 +941,12 @@ class PathParameter(_message.Message):
     TYPE_FIELD_NUMBER: _builtins.int
     OPTIONAL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """As in the path, without braces; also its name in CreateExportRequest.query."""
+    """Name of the parameter in the path, without braces, and in CreateExportRequest.query."""
     optional: _builtins.bool
-    """True when it may be left out together with type: then all are exported."""
+    """True if callers who use CreateExportRequest.type may leave it out; then the rows of all its values are exported."""
     @_builtins.property
     def type(self) -> _export_pb2.ColumnType:
-        """Of its values."""
+        """Type of its values."""
 
     def __init__(
         self,
@@ -977,7 +984,7 @@ class CollectionColumn(_message.Message):
     """True when a query may order by it."""
     @_builtins.property
     def type(self) -> _export_pb2.ColumnType:
-        """Of its values in the file: a masked column is text."""
+        """Type of its values in the file; a masked column is text."""
 
     def __init__(
         self,
@@ -1004,7 +1011,7 @@ class FindIdsRequest(_message.Message):
 
     PREFIX_FIELD_NUMBER: _builtins.int
     prefix: _builtins.str
-    """How the id begins: at least 4 characters of a UUID, or "msg_" and at least 4 hexadecimal digits; a whole id will do."""
+    """Beginning of the id: at least 4 characters of a UUID, or "msg_" and at least 4 hexadecimal digits. A whole id is allowed, too."""
     def __init__(
         self,
         *,
@@ -1044,7 +1051,7 @@ Global___FindIdsResponse: _TypeAlias = FindIdsResponse  # noqa: Y015
 
 @_typing.final
 class IdMatch(_message.Message):
-    """Something that has the id in question."""
+    """An export, file or notification whose id begins with the prefix."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1059,7 +1066,7 @@ class IdMatch(_message.Message):
         KIND_EXPORT: IdMatch._Kind.ValueType  # 1
         """An export."""
         KIND_FILE: IdMatch._Kind.ValueType  # 2
-        """A file of an export, also one whose time is over."""
+        """A file of an export, also an expired one."""
         KIND_DELIVERY: IdMatch._Kind.ValueType  # 3
         """A notification: see Delivery."""
 
@@ -1071,7 +1078,7 @@ class IdMatch(_message.Message):
     KIND_EXPORT: IdMatch.Kind.ValueType  # 1
     """An export."""
     KIND_FILE: IdMatch.Kind.ValueType  # 2
-    """A file of an export, also one whose time is over."""
+    """A file of an export, also an expired one."""
     KIND_DELIVERY: IdMatch.Kind.ValueType  # 3
     """A notification: see Delivery."""
 
@@ -1081,9 +1088,9 @@ class IdMatch(_message.Message):
     kind: Global___IdMatch.Kind.ValueType
     """Never unspecified."""
     id: _builtins.str
-    """Whole."""
+    """The whole id."""
     export_id: _builtins.str
-    """The export that it is or belongs to."""
+    """Id of the export, or of the export to which the file or notification belongs."""
     def __init__(
         self,
         *,

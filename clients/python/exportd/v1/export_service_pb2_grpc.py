@@ -119,20 +119,20 @@ class ExportServiceServicer:
     """
 
     def CreateExport(self, request, context):
-        """Accepts an export and returns immediately, in QUEUED, however large the collection is. An acknowledged export is durable.
+        """Creates an export in QUEUED and returns immediately, however large the collection is. The export is on disk before the call returns.
 
-        NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with all violations together; a field or value that this
-        version does not support is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
-        NOT_FOUND / EXPORT_DELETED.
+        NOT_FOUND / COLLECTION_NOT_FOUND: there is no such path or type. INVALID_ARGUMENT has all violations together. A field or value that
+        this version does not support is refused, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and NOT_FOUND /
+        EXPORT_DELETED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PreviewExport(self, request, context):
-        """Shows the first rows of what an export would hold, and how many there are where that is known cheaply; a worker reads them, in memory,
-        within 10 s. Nothing is stored. Errors of CreateExport; UNAVAILABLE / NO_WORKER when no worker is free; FAILED_PRECONDITION /
-        PREVIEW_FAILED: the rows cannot be read, or not in time.
+        """Returns the first rows that an export would have, and the number of all rows if the source knows it without counting for long. A worker
+        reads the rows within 10 s. Nothing is stored. The errors are those of CreateExport; also UNAVAILABLE / NO_WORKER if no worker is free,
+        and FAILED_PRECONDITION / PREVIEW_FAILED if the rows cannot be read, or not in time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,17 +146,17 @@ class ExportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListExports(self, request, context):
-        """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
-        fewer than page_size, or none, and a next_page_token all the same. No errors of its own.
+        """Lists the tenant's exports, newest first. One call looks at no more than 2000 exports. If few of these match the filters, the page has
+        fewer entries than page_size, or none, and still a next_page_token. No errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchExport(self, request, context):
-        """Sends the export as it is now, then again after each change and, while it is built, with new progress up to four times a second;
-        ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped. While nothing
-        happens, the export is sent again every 15 s as it is then: compare version to tell a change.
+        """Sends the export as it is now, and again after each change. While the export is built, it is sent with new progress up to four times a
+        second. While nothing changes, it is sent every 15 s; compare version to recognise a change. Each message is the whole export. Messages
+        between two changes may be skipped. The stream ends with OK after the message that has done = true.
         NOT_FOUND / EXPORT_NOT_FOUND, also when it is deleted meanwhile; UNAVAILABLE / SHUTTING_DOWN: watch again.
         RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
         """
@@ -165,31 +165,31 @@ class ExportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelExport(self, request, context):
-        """Ends an export that is not done: the answer is CANCELLED, and no file can follow. A running worker stops within a second.
-        CANCELLED already: OK, unchanged. NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION when COMPLETED;
-        FAILED_PRECONDITION / NOT_QUEUED with only_if_queued.
+        """Cancels an export that is not done. It is CANCELLED when the call returns, and will have no file. A worker that builds it stops within a
+        second. A CANCELLED export is returned unchanged. NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION if it is
+        COMPLETED; FAILED_PRECONDITION / NOT_QUEUED with only_if_queued.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteExport(self, request, context):
-        """Removes an export that is done, and its file. Repeated: OK. Its request_id stays taken until it lapses.
-        NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION when not done.
+        """Deletes an export that is done, and its file. A repeated call is OK. The request_id of the export cannot be used again within its 24 h.
+        NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION if the export is not done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetFile(self, request, context):
-        """Returns what a file is before any byte of it is downloaded. NOT_FOUND / FILE_NOT_FOUND; FAILED_PRECONDITION / FILE_EXPIRED.
+        """Returns the description of a file without its bytes. NOT_FOUND / FILE_NOT_FOUND; FAILED_PRECONDITION / FILE_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DownloadFile(self, request, context):
-        """Streams a file, or a part of it: first a header, then data. A caller that was cut off goes on with offset = bytes it has.
+        """Streams a file, or a part of it: first a header, then data. To resume a download, set offset to the number of bytes received so far.
 
         NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED or FILE_EXPIRED;
         OUT_OF_RANGE / OFFSET_OUT_OF_RANGE; ABORTED / FILE_CHANGED; DATA_LOSS / FILE_DAMAGED; RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
@@ -210,7 +210,7 @@ class ExportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTransitions(self, request, context):
-        """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND.
+        """Lists the changes of an export's state with their actors and reasons, oldest first. NOT_FOUND / EXPORT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -224,8 +224,8 @@ class ExportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCollections(self, request, context):
-        """Lists what can be exported, in the catalog's order. What the catalog gets or loses between two pages may be missing or there twice.
-        No errors of its own.
+        """Lists the collections, in the order of the catalog. If the catalog is reloaded between two pages, a collection can be missing or listed
+        twice. No errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -239,7 +239,7 @@ class ExportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FindIds(self, request, context):
-        """Finds the tenant's exports, files and notifications whose ids begin with a prefix: for tools that take a short id from a person. No
+        """Finds the tenant's exports, files and notifications whose ids begin with a prefix. It is for tools in which people type short ids. No
         errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

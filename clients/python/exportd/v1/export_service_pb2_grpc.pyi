@@ -3,20 +3,21 @@
 isort:skip_file
 The service that callers use: create an export, follow it, download its file.
 
-Tenant: every call acts within one tenant, named by the metadata "x-exportd-tenant" ("default" when absent), which is accepted only
-while the service is bound to loopback. Another tenant's things are NOT_FOUND.
+Tenant: every call acts within one tenant. With an API key (metadata "x-api-key" or "authorization: Bearer") it is the tenant of the key.
+Without keys, which only an api on loopback allows, it is the metadata "x-exportd-tenant", or "default". Exports and files of another
+tenant are NOT_FOUND.
 
 Errors: each carries google.rpc.ErrorInfo with domain "exportd" and a reason of ErrorReason. Any call can also end with
 INVALID_ARGUMENT / INVALID_REQUEST, UNAVAILABLE / SHUTTING_DOWN or STORE_UNAVAILABLE, and INTERNAL / INTERNAL. A request of more than
 64 KiB is INVALID_ARGUMENT.
 
-Request id: every call has one, which the log has it under: that of the metadata "x-request-id" of the caller (64 characters at most), or
-a new one. It comes back as the metadata "x-request-id": of streams in the initial one, of all other calls in the trailing one, with the
-answer; and in errors as google.rpc.RequestInfo. A call that runs into its deadline gets none: send an id of your own to look it up.
+Request id: every call has an id, under which the log has the call. A caller can set it in the metadata "x-request-id" (at most 64
+characters); otherwise it is new. Streams return it in the initial metadata "x-request-id", all other calls in the trailing metadata,
+errors also in google.rpc.RequestInfo. A call that exceeds its deadline returns no id: set one, so that you can search for it.
 
-Lists: every list comes in pages of at most page_size entries and 3 MiB, so that no client has to raise its limit of 4 MiB. A page may
-have fewer entries than page_size; only an empty next_page_token says that it is the last. A page_token belongs to the tenant and to the
-other fields of its request; with others it is INVALID_ARGUMENT, and so is a negative page_size.
+Lists: every list has pages of at most page_size entries and 3 MiB, so that no client has to raise its limit of 4 MiB. A page can have
+fewer entries than page_size; only the last page has an empty next_page_token. A page_token is valid only for the same tenant and the same
+other fields of the request. Any other page_token, and a negative page_size, are INVALID_ARGUMENT.
 """
 
 from collections import abc as _abc
@@ -52,43 +53,43 @@ class ExportServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExportServiceAsyncStub: ...
     CreateExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.CreateExportRequest, _export_pb2.Export]
-    """Accepts an export and returns immediately, in QUEUED, however large the collection is. An acknowledged export is durable.
+    """Creates an export in QUEUED and returns immediately, however large the collection is. The export is on disk before the call returns.
 
-    NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with all violations together; a field or value that this
-    version does not support is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
-    NOT_FOUND / EXPORT_DELETED.
+    NOT_FOUND / COLLECTION_NOT_FOUND: there is no such path or type. INVALID_ARGUMENT has all violations together. A field or value that
+    this version does not support is refused, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and NOT_FOUND /
+    EXPORT_DELETED.
     """
     PreviewExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.PreviewExportRequest, _export_service_pb2.PreviewExportResponse]
-    """Shows the first rows of what an export would hold, and how many there are where that is known cheaply; a worker reads them, in memory,
-    within 10 s. Nothing is stored. Errors of CreateExport; UNAVAILABLE / NO_WORKER when no worker is free; FAILED_PRECONDITION /
-    PREVIEW_FAILED: the rows cannot be read, or not in time.
+    """Returns the first rows that an export would have, and the number of all rows if the source knows it without counting for long. A worker
+    reads the rows within 10 s. Nothing is stored. The errors are those of CreateExport; also UNAVAILABLE / NO_WORKER if no worker is free,
+    and FAILED_PRECONDITION / PREVIEW_FAILED if the rows cannot be read, or not in time.
     """
     GetExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_pb2.Export]
     """Returns the export as it is now. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListExports: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListExportsRequest, _export_service_pb2.ListExportsResponse]
-    """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
-    fewer than page_size, or none, and a next_page_token all the same. No errors of its own.
+    """Lists the tenant's exports, newest first. One call looks at no more than 2000 exports. If few of these match the filters, the page has
+    fewer entries than page_size, or none, and still a next_page_token. No errors of its own.
     """
     WatchExport: _grpc.UnaryStreamMultiCallable[_export_service_pb2.WatchExportRequest, _export_pb2.Export]
-    """Sends the export as it is now, then again after each change and, while it is built, with new progress up to four times a second;
-    ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped. While nothing
-    happens, the export is sent again every 15 s as it is then: compare version to tell a change.
+    """Sends the export as it is now, and again after each change. While the export is built, it is sent with new progress up to four times a
+    second. While nothing changes, it is sent every 15 s; compare version to recognise a change. Each message is the whole export. Messages
+    between two changes may be skipped. The stream ends with OK after the message that has done = true.
     NOT_FOUND / EXPORT_NOT_FOUND, also when it is deleted meanwhile; UNAVAILABLE / SHUTTING_DOWN: watch again.
     RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
     """
     CancelExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.CancelExportRequest, _export_pb2.Export]
-    """Ends an export that is not done: the answer is CANCELLED, and no file can follow. A running worker stops within a second.
-    CANCELLED already: OK, unchanged. NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION when COMPLETED;
-    FAILED_PRECONDITION / NOT_QUEUED with only_if_queued.
+    """Cancels an export that is not done. It is CANCELLED when the call returns, and will have no file. A worker that builds it stops within a
+    second. A CANCELLED export is returned unchanged. NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION if it is
+    COMPLETED; FAILED_PRECONDITION / NOT_QUEUED with only_if_queued.
     """
     DeleteExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.DeleteExportRequest, _empty_pb2.Empty]
-    """Removes an export that is done, and its file. Repeated: OK. Its request_id stays taken until it lapses.
-    NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION when not done.
+    """Deletes an export that is done, and its file. A repeated call is OK. The request_id of the export cannot be used again within its 24 h.
+    NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION if the export is not done.
     """
     GetFile: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetFileRequest, _export_pb2.File]
-    """Returns what a file is before any byte of it is downloaded. NOT_FOUND / FILE_NOT_FOUND; FAILED_PRECONDITION / FILE_EXPIRED."""
+    """Returns the description of a file without its bytes. NOT_FOUND / FILE_NOT_FOUND; FAILED_PRECONDITION / FILE_EXPIRED."""
     DownloadFile: _grpc.UnaryStreamMultiCallable[_export_service_pb2.DownloadFileRequest, _export_service_pb2.DownloadFileResponse]
-    """Streams a file, or a part of it: first a header, then data. A caller that was cut off goes on with offset = bytes it has.
+    """Streams a file, or a part of it: first a header, then data. To resume a download, set offset to the number of bytes received so far.
 
     NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED or FILE_EXPIRED;
     OUT_OF_RANGE / OFFSET_OUT_OF_RANGE; ABORTED / FILE_CHANGED; DATA_LOSS / FILE_DAMAGED; RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
@@ -101,17 +102,17 @@ class ExportServiceStub:
     DOWNLOAD_URL_UNSUPPORTED; DATA_LOSS / FILE_DAMAGED.
     """
     ListTransitions: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListTransitionsRequest, _export_service_pb2.ListTransitionsResponse]
-    """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND."""
+    """Lists the changes of an export's state with their actors and reasons, oldest first. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListDeliveriesRequest, _export_service_pb2.ListDeliveriesResponse]
     """Lists the notifications of an export and their outcomes, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListCollections: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListCollectionsRequest, _export_service_pb2.ListCollectionsResponse]
-    """Lists what can be exported, in the catalog's order. What the catalog gets or loses between two pages may be missing or there twice.
-    No errors of its own.
+    """Lists the collections, in the order of the catalog. If the catalog is reloaded between two pages, a collection can be missing or listed
+    twice. No errors of its own.
     """
     GetCollection: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetCollectionRequest, _export_service_pb2.Collection]
     """Returns one collection with its columns. NOT_FOUND / COLLECTION_NOT_FOUND."""
     FindIds: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.FindIdsRequest, _export_service_pb2.FindIdsResponse]
-    """Finds the tenant's exports, files and notifications whose ids begin with a prefix: for tools that take a short id from a person. No
+    """Finds the tenant's exports, files and notifications whose ids begin with a prefix. It is for tools in which people type short ids. No
     errors of its own.
     """
 
@@ -121,43 +122,43 @@ class ExportServiceAsyncStub(ExportServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.CreateExportRequest, _export_pb2.Export]  # type: ignore[assignment]
-    """Accepts an export and returns immediately, in QUEUED, however large the collection is. An acknowledged export is durable.
+    """Creates an export in QUEUED and returns immediately, however large the collection is. The export is on disk before the call returns.
 
-    NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with all violations together; a field or value that this
-    version does not support is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
-    NOT_FOUND / EXPORT_DELETED.
+    NOT_FOUND / COLLECTION_NOT_FOUND: there is no such path or type. INVALID_ARGUMENT has all violations together. A field or value that
+    this version does not support is refused, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and NOT_FOUND /
+    EXPORT_DELETED.
     """
     PreviewExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.PreviewExportRequest, _export_service_pb2.PreviewExportResponse]  # type: ignore[assignment]
-    """Shows the first rows of what an export would hold, and how many there are where that is known cheaply; a worker reads them, in memory,
-    within 10 s. Nothing is stored. Errors of CreateExport; UNAVAILABLE / NO_WORKER when no worker is free; FAILED_PRECONDITION /
-    PREVIEW_FAILED: the rows cannot be read, or not in time.
+    """Returns the first rows that an export would have, and the number of all rows if the source knows it without counting for long. A worker
+    reads the rows within 10 s. Nothing is stored. The errors are those of CreateExport; also UNAVAILABLE / NO_WORKER if no worker is free,
+    and FAILED_PRECONDITION / PREVIEW_FAILED if the rows cannot be read, or not in time.
     """
     GetExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_pb2.Export]  # type: ignore[assignment]
     """Returns the export as it is now. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListExports: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListExportsRequest, _export_service_pb2.ListExportsResponse]  # type: ignore[assignment]
-    """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
-    fewer than page_size, or none, and a next_page_token all the same. No errors of its own.
+    """Lists the tenant's exports, newest first. One call looks at no more than 2000 exports. If few of these match the filters, the page has
+    fewer entries than page_size, or none, and still a next_page_token. No errors of its own.
     """
     WatchExport: _aio.UnaryStreamMultiCallable[_export_service_pb2.WatchExportRequest, _export_pb2.Export]  # type: ignore[assignment]
-    """Sends the export as it is now, then again after each change and, while it is built, with new progress up to four times a second;
-    ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped. While nothing
-    happens, the export is sent again every 15 s as it is then: compare version to tell a change.
+    """Sends the export as it is now, and again after each change. While the export is built, it is sent with new progress up to four times a
+    second. While nothing changes, it is sent every 15 s; compare version to recognise a change. Each message is the whole export. Messages
+    between two changes may be skipped. The stream ends with OK after the message that has done = true.
     NOT_FOUND / EXPORT_NOT_FOUND, also when it is deleted meanwhile; UNAVAILABLE / SHUTTING_DOWN: watch again.
     RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
     """
     CancelExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.CancelExportRequest, _export_pb2.Export]  # type: ignore[assignment]
-    """Ends an export that is not done: the answer is CANCELLED, and no file can follow. A running worker stops within a second.
-    CANCELLED already: OK, unchanged. NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION when COMPLETED;
-    FAILED_PRECONDITION / NOT_QUEUED with only_if_queued.
+    """Cancels an export that is not done. It is CANCELLED when the call returns, and will have no file. A worker that builds it stops within a
+    second. A CANCELLED export is returned unchanged. NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION if it is
+    COMPLETED; FAILED_PRECONDITION / NOT_QUEUED with only_if_queued.
     """
     DeleteExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.DeleteExportRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Removes an export that is done, and its file. Repeated: OK. Its request_id stays taken until it lapses.
-    NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION when not done.
+    """Deletes an export that is done, and its file. A repeated call is OK. The request_id of the export cannot be used again within its 24 h.
+    NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION if the export is not done.
     """
     GetFile: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetFileRequest, _export_pb2.File]  # type: ignore[assignment]
-    """Returns what a file is before any byte of it is downloaded. NOT_FOUND / FILE_NOT_FOUND; FAILED_PRECONDITION / FILE_EXPIRED."""
+    """Returns the description of a file without its bytes. NOT_FOUND / FILE_NOT_FOUND; FAILED_PRECONDITION / FILE_EXPIRED."""
     DownloadFile: _aio.UnaryStreamMultiCallable[_export_service_pb2.DownloadFileRequest, _export_service_pb2.DownloadFileResponse]  # type: ignore[assignment]
-    """Streams a file, or a part of it: first a header, then data. A caller that was cut off goes on with offset = bytes it has.
+    """Streams a file, or a part of it: first a header, then data. To resume a download, set offset to the number of bytes received so far.
 
     NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED or FILE_EXPIRED;
     OUT_OF_RANGE / OFFSET_OUT_OF_RANGE; ABORTED / FILE_CHANGED; DATA_LOSS / FILE_DAMAGED; RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
@@ -170,17 +171,17 @@ class ExportServiceAsyncStub(ExportServiceStub):
     DOWNLOAD_URL_UNSUPPORTED; DATA_LOSS / FILE_DAMAGED.
     """
     ListTransitions: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListTransitionsRequest, _export_service_pb2.ListTransitionsResponse]  # type: ignore[assignment]
-    """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND."""
+    """Lists the changes of an export's state with their actors and reasons, oldest first. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListDeliveriesRequest, _export_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
     """Lists the notifications of an export and their outcomes, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListCollections: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListCollectionsRequest, _export_service_pb2.ListCollectionsResponse]  # type: ignore[assignment]
-    """Lists what can be exported, in the catalog's order. What the catalog gets or loses between two pages may be missing or there twice.
-    No errors of its own.
+    """Lists the collections, in the order of the catalog. If the catalog is reloaded between two pages, a collection can be missing or listed
+    twice. No errors of its own.
     """
     GetCollection: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetCollectionRequest, _export_service_pb2.Collection]  # type: ignore[assignment]
     """Returns one collection with its columns. NOT_FOUND / COLLECTION_NOT_FOUND."""
     FindIds: _aio.UnaryUnaryMultiCallable[_export_service_pb2.FindIdsRequest, _export_service_pb2.FindIdsResponse]  # type: ignore[assignment]
-    """Finds the tenant's exports, files and notifications whose ids begin with a prefix: for tools that take a short id from a person. No
+    """Finds the tenant's exports, files and notifications whose ids begin with a prefix. It is for tools in which people type short ids. No
     errors of its own.
     """
 
@@ -193,11 +194,11 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.CreateExportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_pb2.Export, _abc.Awaitable[_export_pb2.Export]]:
-        """Accepts an export and returns immediately, in QUEUED, however large the collection is. An acknowledged export is durable.
+        """Creates an export in QUEUED and returns immediately, however large the collection is. The export is on disk before the call returns.
 
-        NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with all violations together; a field or value that this
-        version does not support is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
-        NOT_FOUND / EXPORT_DELETED.
+        NOT_FOUND / COLLECTION_NOT_FOUND: there is no such path or type. INVALID_ARGUMENT has all violations together. A field or value that
+        this version does not support is refused, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and NOT_FOUND /
+        EXPORT_DELETED.
         """
 
     @_abc_1.abstractmethod
@@ -206,9 +207,9 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.PreviewExportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.PreviewExportResponse, _abc.Awaitable[_export_service_pb2.PreviewExportResponse]]:
-        """Shows the first rows of what an export would hold, and how many there are where that is known cheaply; a worker reads them, in memory,
-        within 10 s. Nothing is stored. Errors of CreateExport; UNAVAILABLE / NO_WORKER when no worker is free; FAILED_PRECONDITION /
-        PREVIEW_FAILED: the rows cannot be read, or not in time.
+        """Returns the first rows that an export would have, and the number of all rows if the source knows it without counting for long. A worker
+        reads the rows within 10 s. Nothing is stored. The errors are those of CreateExport; also UNAVAILABLE / NO_WORKER if no worker is free,
+        and FAILED_PRECONDITION / PREVIEW_FAILED if the rows cannot be read, or not in time.
         """
 
     @_abc_1.abstractmethod
@@ -225,8 +226,8 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.ListExportsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.ListExportsResponse, _abc.Awaitable[_export_service_pb2.ListExportsResponse]]:
-        """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
-        fewer than page_size, or none, and a next_page_token all the same. No errors of its own.
+        """Lists the tenant's exports, newest first. One call looks at no more than 2000 exports. If few of these match the filters, the page has
+        fewer entries than page_size, or none, and still a next_page_token. No errors of its own.
         """
 
     @_abc_1.abstractmethod
@@ -235,9 +236,9 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.WatchExportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_export_pb2.Export], _abc.AsyncIterator[_export_pb2.Export]]:
-        """Sends the export as it is now, then again after each change and, while it is built, with new progress up to four times a second;
-        ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped. While nothing
-        happens, the export is sent again every 15 s as it is then: compare version to tell a change.
+        """Sends the export as it is now, and again after each change. While the export is built, it is sent with new progress up to four times a
+        second. While nothing changes, it is sent every 15 s; compare version to recognise a change. Each message is the whole export. Messages
+        between two changes may be skipped. The stream ends with OK after the message that has done = true.
         NOT_FOUND / EXPORT_NOT_FOUND, also when it is deleted meanwhile; UNAVAILABLE / SHUTTING_DOWN: watch again.
         RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
         """
@@ -248,9 +249,9 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.CancelExportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_pb2.Export, _abc.Awaitable[_export_pb2.Export]]:
-        """Ends an export that is not done: the answer is CANCELLED, and no file can follow. A running worker stops within a second.
-        CANCELLED already: OK, unchanged. NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION when COMPLETED;
-        FAILED_PRECONDITION / NOT_QUEUED with only_if_queued.
+        """Cancels an export that is not done. It is CANCELLED when the call returns, and will have no file. A worker that builds it stops within a
+        second. A CANCELLED export is returned unchanged. NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION if it is
+        COMPLETED; FAILED_PRECONDITION / NOT_QUEUED with only_if_queued.
         """
 
     @_abc_1.abstractmethod
@@ -259,8 +260,8 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.DeleteExportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Removes an export that is done, and its file. Repeated: OK. Its request_id stays taken until it lapses.
-        NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION when not done.
+        """Deletes an export that is done, and its file. A repeated call is OK. The request_id of the export cannot be used again within its 24 h.
+        NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION if the export is not done.
         """
 
     @_abc_1.abstractmethod
@@ -269,7 +270,7 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.GetFileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_pb2.File, _abc.Awaitable[_export_pb2.File]]:
-        """Returns what a file is before any byte of it is downloaded. NOT_FOUND / FILE_NOT_FOUND; FAILED_PRECONDITION / FILE_EXPIRED."""
+        """Returns the description of a file without its bytes. NOT_FOUND / FILE_NOT_FOUND; FAILED_PRECONDITION / FILE_EXPIRED."""
 
     @_abc_1.abstractmethod
     def DownloadFile(
@@ -277,7 +278,7 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.DownloadFileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_export_service_pb2.DownloadFileResponse], _abc.AsyncIterator[_export_service_pb2.DownloadFileResponse]]:
-        """Streams a file, or a part of it: first a header, then data. A caller that was cut off goes on with offset = bytes it has.
+        """Streams a file, or a part of it: first a header, then data. To resume a download, set offset to the number of bytes received so far.
 
         NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED or FILE_EXPIRED;
         OUT_OF_RANGE / OFFSET_OUT_OF_RANGE; ABORTED / FILE_CHANGED; DATA_LOSS / FILE_DAMAGED; RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
@@ -302,7 +303,7 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.ListTransitionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.ListTransitionsResponse, _abc.Awaitable[_export_service_pb2.ListTransitionsResponse]]:
-        """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND."""
+        """Lists the changes of an export's state with their actors and reasons, oldest first. NOT_FOUND / EXPORT_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListDeliveries(
@@ -318,8 +319,8 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.ListCollectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.ListCollectionsResponse, _abc.Awaitable[_export_service_pb2.ListCollectionsResponse]]:
-        """Lists what can be exported, in the catalog's order. What the catalog gets or loses between two pages may be missing or there twice.
-        No errors of its own.
+        """Lists the collections, in the order of the catalog. If the catalog is reloaded between two pages, a collection can be missing or listed
+        twice. No errors of its own.
         """
 
     @_abc_1.abstractmethod
@@ -336,7 +337,7 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.FindIdsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.FindIdsResponse, _abc.Awaitable[_export_service_pb2.FindIdsResponse]]:
-        """Finds the tenant's exports, files and notifications whose ids begin with a prefix: for tools that take a short id from a person. No
+        """Finds the tenant's exports, files and notifications whose ids begin with a prefix. It is for tools in which people type short ids. No
         errors of its own.
         """
 

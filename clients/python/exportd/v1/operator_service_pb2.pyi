@@ -3,8 +3,8 @@
 isort:skip_file
 The service for operators: inspect the queue, retry exports, resend notifications, drain workers.
 
-It is served beside ExportService, within one tenant where a call names an export or a delivery; the queue and the workers belong to
-no tenant. Errors and pages are those of ExportService.
+It is served on the same port as ExportService. RetryExport and RedeliverNotification act within the caller's tenant. Workers belong to no
+tenant. The rules for errors and pages are those of ExportService.
 """
 
 from collections import abc as _abc
@@ -39,7 +39,7 @@ class RetryExportRequest(_message.Message):
     max_attempts: _builtins.int
     """Attempts of the new run, 1 to 10; 0: the default, 3."""
     password: _builtins.str
-    """The password of an encrypted export, 1 to 99 bytes of UTF-8; the file is sealed with this one. Refused when the export has none."""
+    """The password with which the file is encrypted, 1 to 99 bytes of UTF-8. Refused if the export is not encrypted."""
     def __init__(
         self,
         *,
@@ -116,7 +116,7 @@ class Queue(_message.Message):
     """Token of the next page of tenants; empty on the last page."""
     @_builtins.property
     def tenants(self) -> _containers.RepeatedCompositeFieldContainer[Global___TenantQueue]:
-        """By name; tenants without unfinished exports are left out."""
+        """Sorted by name; tenants without unfinished exports are left out."""
 
     @_builtins.property
     def oldest_age(self) -> _duration_pb2.Duration:
@@ -235,7 +235,7 @@ Global___ListRunningExportsResponse: _TypeAlias = ListRunningExportsResponse  # 
 
 @_typing.final
 class RunningExport(_message.Message):
-    """An export that is being built, as operators see it: nothing of what it exports."""
+    """An export that is being built, as operators see it: without its query, its columns and its rows."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -247,22 +247,22 @@ class RunningExport(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
-    """ID of the export."""
+    """Id of the export."""
     tenant: _builtins.str
     """Name of its tenant."""
     type: _builtins.str
     """Code of its collection."""
     attempt: _builtins.int
-    """Which attempt this is, starting at 1."""
+    """Number of the attempt, from 1."""
     worker_id: _builtins.str
-    """ID of the worker that builds it: the UUID of its process start."""
+    """Id of the worker that builds it."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When its first attempt started."""
 
     @_builtins.property
     def progress(self) -> _export_pb2.Progress:
-        """As last reported; absent before the first report."""
+        """The last reported progress; absent before the first report."""
 
     def __init__(
         self,
@@ -350,7 +350,7 @@ class Worker(_message.Message):
     LAST_SEEN_AGE_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUID of its process start."""
+    """Id of the worker: a UUID that is new at each start of the process."""
     running: _builtins.int
     """Exports that it is building, by the leases that it reported."""
     free_slots: _builtins.int
@@ -363,7 +363,7 @@ class Worker(_message.Message):
 
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerProblem]:
-        """What its own environment has problems with now; at most 100. While one has no source the worker takes no work."""
+        """Current problems of the worker's own environment; at most 100. While there is a problem without a source_id, the worker takes no work."""
 
     def __init__(
         self,
@@ -385,7 +385,7 @@ Global___Worker: _TypeAlias = Worker  # noqa: Y015
 
 @_typing.final
 class WorkerProblem(_message.Message):
-    """What a worker's own environment has problems with."""
+    """A problem of a worker's own environment, such as a full disk."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -395,10 +395,10 @@ class WorkerProblem(_message.Message):
     code: _builtins.str
     """A FailureCode without its prefix, such as DISK_FULL."""
     source_id: _builtins.str
-    """The source that the worker cannot have; empty: it takes no work at all."""
+    """The source that the worker cannot reach; empty: the worker takes no work at all."""
     @_builtins.property
     def age(self) -> _duration_pb2.Duration:
-        """Since when; absent when that is not known."""
+        """Time since the problem began; absent if it is not known."""
 
     def __init__(
         self,
@@ -423,7 +423,7 @@ class DrainWorkerRequest(_message.Message):
 
     WORKER_ID_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
-    """UUID of its process start."""
+    """Id of the worker."""
     def __init__(
         self,
         *,

@@ -74,7 +74,7 @@ class OperatorServiceServicer:
 
     def RetryExport(self, request, context):
         """Retries an export that has permanently failed: CANCELLED with RETRIES_EXHAUSTED or NOT_RETRYABLE. A new run begins: the export is QUEUED
-        again, with attempts of its own, and its result is notified again. The history keeps the earlier runs.
+        again with new attempts, and the receivers are notified of the new result. The history keeps the earlier runs.
 
         NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION in any other state and after a requested cancel;
         FAILED_PRECONDITION / PASSWORD_REQUIRED: an encrypted export needs its password again.
@@ -91,14 +91,16 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetQueue(self, request, context):
-        """Counts unfinished exports per tenant. Tenants come in pages, each counted anew. No errors of its own.
+        """Counts unfinished exports per tenant. A key that is not for all tenants sees only its own tenant. Each page of tenants is counted when it is
+        read. No errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRunningExports(self, request, context):
-        """Lists the exports that are being built, the oldest first: of all tenants, with the key of one tenant its own. No errors of its own.
+        """Lists the exports that are being built, the oldest first. A key that is not for all tenants sees only its own tenant's exports. No errors of
+        its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

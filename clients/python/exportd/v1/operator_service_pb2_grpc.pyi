@@ -3,8 +3,8 @@
 isort:skip_file
 The service for operators: inspect the queue, retry exports, resend notifications, drain workers.
 
-It is served beside ExportService, within one tenant where a call names an export or a delivery; the queue and the workers belong to
-no tenant. Errors and pages are those of ExportService.
+It is served on the same port as ExportService. RetryExport and RedeliverNotification act within the caller's tenant. Workers belong to no
+tenant. The rules for errors and pages are those of ExportService.
 """
 
 from collections import abc as _abc
@@ -40,7 +40,7 @@ class OperatorServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OperatorServiceAsyncStub: ...
     RetryExport: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.RetryExportRequest, _export_pb2.Export]
     """Retries an export that has permanently failed: CANCELLED with RETRIES_EXHAUSTED or NOT_RETRYABLE. A new run begins: the export is QUEUED
-    again, with attempts of its own, and its result is notified again. The history keeps the earlier runs.
+    again with new attempts, and the receivers are notified of the new result. The history keeps the earlier runs.
 
     NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION in any other state and after a requested cancel;
     FAILED_PRECONDITION / PASSWORD_REQUIRED: an encrypted export needs its password again.
@@ -48,9 +48,13 @@ class OperatorServiceStub:
     RedeliverNotification: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.RedeliverNotificationRequest, _export_pb2.Delivery]
     """Resends a notification immediately, whatever its state. NOT_FOUND / DELIVERY_NOT_FOUND."""
     GetQueue: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.GetQueueRequest, _operator_service_pb2.Queue]
-    """Counts unfinished exports per tenant. Tenants come in pages, each counted anew. No errors of its own."""
+    """Counts unfinished exports per tenant. A key that is not for all tenants sees only its own tenant. Each page of tenants is counted when it is
+    read. No errors of its own.
+    """
     ListRunningExports: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListRunningExportsRequest, _operator_service_pb2.ListRunningExportsResponse]
-    """Lists the exports that are being built, the oldest first: of all tenants, with the key of one tenant its own. No errors of its own."""
+    """Lists the exports that are being built, the oldest first. A key that is not for all tenants sees only its own tenant's exports. No errors of
+    its own.
+    """
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListWorkersRequest, _operator_service_pb2.ListWorkersResponse]
     """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
     DrainWorker: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]
@@ -63,7 +67,7 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RetryExport: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.RetryExportRequest, _export_pb2.Export]  # type: ignore[assignment]
     """Retries an export that has permanently failed: CANCELLED with RETRIES_EXHAUSTED or NOT_RETRYABLE. A new run begins: the export is QUEUED
-    again, with attempts of its own, and its result is notified again. The history keeps the earlier runs.
+    again with new attempts, and the receivers are notified of the new result. The history keeps the earlier runs.
 
     NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION in any other state and after a requested cancel;
     FAILED_PRECONDITION / PASSWORD_REQUIRED: an encrypted export needs its password again.
@@ -71,9 +75,13 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     RedeliverNotification: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.RedeliverNotificationRequest, _export_pb2.Delivery]  # type: ignore[assignment]
     """Resends a notification immediately, whatever its state. NOT_FOUND / DELIVERY_NOT_FOUND."""
     GetQueue: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.GetQueueRequest, _operator_service_pb2.Queue]  # type: ignore[assignment]
-    """Counts unfinished exports per tenant. Tenants come in pages, each counted anew. No errors of its own."""
+    """Counts unfinished exports per tenant. A key that is not for all tenants sees only its own tenant. Each page of tenants is counted when it is
+    read. No errors of its own.
+    """
     ListRunningExports: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListRunningExportsRequest, _operator_service_pb2.ListRunningExportsResponse]  # type: ignore[assignment]
-    """Lists the exports that are being built, the oldest first: of all tenants, with the key of one tenant its own. No errors of its own."""
+    """Lists the exports that are being built, the oldest first. A key that is not for all tenants sees only its own tenant's exports. No errors of
+    its own.
+    """
     ListWorkers: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListWorkersRequest, _operator_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
     """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
     DrainWorker: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]  # type: ignore[assignment]
@@ -89,7 +97,7 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_export_pb2.Export, _abc.Awaitable[_export_pb2.Export]]:
         """Retries an export that has permanently failed: CANCELLED with RETRIES_EXHAUSTED or NOT_RETRYABLE. A new run begins: the export is QUEUED
-        again, with attempts of its own, and its result is notified again. The history keeps the earlier runs.
+        again with new attempts, and the receivers are notified of the new result. The history keeps the earlier runs.
 
         NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION in any other state and after a requested cancel;
         FAILED_PRECONDITION / PASSWORD_REQUIRED: an encrypted export needs its password again.
@@ -109,7 +117,9 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_service_pb2.GetQueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.Queue, _abc.Awaitable[_operator_service_pb2.Queue]]:
-        """Counts unfinished exports per tenant. Tenants come in pages, each counted anew. No errors of its own."""
+        """Counts unfinished exports per tenant. A key that is not for all tenants sees only its own tenant. Each page of tenants is counted when it is
+        read. No errors of its own.
+        """
 
     @_abc_1.abstractmethod
     def ListRunningExports(
@@ -117,7 +127,9 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_service_pb2.ListRunningExportsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.ListRunningExportsResponse, _abc.Awaitable[_operator_service_pb2.ListRunningExportsResponse]]:
-        """Lists the exports that are being built, the oldest first: of all tenants, with the key of one tenant its own. No errors of its own."""
+        """Lists the exports that are being built, the oldest first. A key that is not for all tenants sees only its own tenant's exports. No errors of
+        its own.
+        """
 
     @_abc_1.abstractmethod
     def ListWorkers(

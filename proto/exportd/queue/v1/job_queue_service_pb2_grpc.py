@@ -82,49 +82,49 @@ class JobQueueServiceServicer:
     """
 
     def LeaseJobs(self, request, context):
-        """Waits for work that this worker can do: a long poll that returns as soon as there is some, or empty after `wait`. UNAVAILABLE /
-        SHUTTING_DOWN when the api drains: ask again. FAILED_PRECONDITION / STORE_MISMATCH: the worker sees another artifact store than the api.
-        A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
+        """Waits for jobs that this worker can do (a long poll): it returns as soon as there is one, or without jobs after `wait`. A repeated call with
+        the same poll_id returns the jobs that the first call leased, as long as they are not confirmed. UNAVAILABLE / SHUTTING_DOWN if the api
+        drains: call again. FAILED_PRECONDITION / STORE_MISMATCH: the worker has another artifact store than the api.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Heartbeat(self, request, context):
-        """Confirms, renews and reports all leases that a worker holds, in one call; the answer says which of them are still in force.
+        """Confirms and renews all leases that a worker holds and reports their progress. The response says which leases are still in force.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchDirectives(self, request, context):
-        """Hints, so that a worker need not wait for its next heartbeat. A lost hint costs time, never correctness. Ends with
-        UNAVAILABLE / SHUTTING_DOWN when the api drains; open it again.
+        """A stream of hints, so that a worker need not wait for its next heartbeat. If a hint is lost, the next heartbeat has the same information. Ends
+        with UNAVAILABLE / SHUTTING_DOWN if the api drains: open it again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CompleteJob(self, request, context):
-        """Publishes the file of a job. Repeated with the same lease and sha256: OK. LEASE_LOST, JOB_CANCELLED; FAILED_PRECONDITION /
-        ROWS_MISSING: rows_written differs from rows_matched; STORE_MISMATCH: the api does not see the object with this size.
-        INVALID_ARGUMENT also for a sha256 that is not that of the object's bytes, which are read again up to 256 MiB.
+        """Completes a job with its file. A repeated call with the same lease and sha256 is OK. LEASE_LOST, JOB_CANCELLED. FAILED_PRECONDITION /
+        ROWS_MISSING: rows_written differs from rows_matched. FAILED_PRECONDITION / STORE_MISMATCH: the api does not find the object with this size
+        in its store. INVALID_ARGUMENT: the sha256 is not that of the object; the api verifies this for objects of up to 256 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FailJob(self, request, context):
-        """Ends an attempt without a file; the api decides whether and when the next one comes, and by the code whether the attempt counts: a failure
-        of the worker's own environment gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
+        """Ends an attempt without a file. By the code, the api decides whether another attempt follows, when it follows, and whether this one counts
+        (see FailureCode). A repeated call is OK. LEASE_LOST, JOB_CANCELLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def TakePreview(self, request, context):
-        """Waits for a preview to answer: a long poll that returns as soon as there is one, or empty after `wait`. There is no lease: a
-        preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
+        """Waits for a preview to read (a long poll): it returns as soon as there is one, or without one after `wait`. Previews have no lease: if a
+        preview is not answered in time, its caller gets an error. UNAVAILABLE / SHUTTING_DOWN if the api drains: call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +138,7 @@ class JobQueueServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseJobs(self, request, context):
-        """Gives leases back unfinished; no attempt is used up. Leases that are no longer in force are ignored.
+        """Gives jobs back to the queue without using up an attempt. Leases that are no longer in force are ignored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
