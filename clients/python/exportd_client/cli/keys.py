@@ -18,7 +18,10 @@ SCOPES = ("create", "read", "cancel", "operate", "keys")
 @click.group()
 @shared_options
 def keys() -> None:
-    """Create, list, rotate and revoke API keys and tokens of workers; your own key needs the scope keys."""
+    """Create, list, rotate and revoke API keys and tokens of workers.
+
+    Your own key needs the scope `keys`.
+    """
 
 
 @keys.command()
