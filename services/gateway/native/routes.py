@@ -1,4 +1,4 @@
-"""The routes of the native door: one for each method of exportd.v1, and for a download one more."""
+"""The routes of the native door: one for each method of exportd.v1, and two for a download."""
 
 from dataclasses import dataclass
 
@@ -30,8 +30,10 @@ ROUTES = (
     Route("GET", f"{_EXPORT}/transitions", "ListTransitions"),
     Route("GET", f"{_EXPORT}/deliveries", "ListDeliveries"),
     Route("GET", f"{_EXPORT}/content", "DownloadFile"),
+    Route("GET", f"{_EXPORT}/download-url", "GetDownloadUrl"),
     Route("GET", "/v1/files/{file_id}", "GetFile"),
     Route("GET", "/v1/files/{file_id}/content", "DownloadFile"),
+    Route("GET", "/v1/files/{file_id}/download-url", "GetDownloadUrl"),
     Route("GET", "/v1/collections", "ListCollections"),
     Route("GET", "/v1/collections/{type}", "GetCollection"),
     Route("GET", "/v1/ids", "FindIds"),
