@@ -363,13 +363,15 @@ class _Parts:
             preview_desk=self.live.preview_desk,
             detached=self.live.detached,
             fairness=self._tenants,
+            quotas=self._tenants,
+            usage=self._store.usage,
             passwords=self._passwords,
             world=self._world,
             keepalive_s=self._settings.waits.keepalive_s,
         )
 
     def _planner(self) -> Planner:
-        receivers = Targets(self._settings.notify)
+        receivers = Targets(self._settings.notify, self._tenants)
         return Planner(self._catalog, receivers, self._secret, self._passwords, self._world.new_export_id)
 
     def _jobs(self) -> Jobs:

@@ -7,14 +7,23 @@ max_running = 4
 weight = 2.0                      # twice the turns of a tenant of weight 1
 max_running = 8                   # exports at once; 0: any number
 callback_secrets = ["whsec_…"]    # of Standard Webhooks; two at once while one replaces the other
+max_waiting = 1000                # quotas; 0, the default: unlimited
+max_kept_bytes = 1_000_000_000_000
+creates_a_minute = 600
+previews_a_minute = 60
+notifications_a_day = 1000
+mail_domains = ["acme.example"]   # where its mails and callbacks may go; each with all domains below it
+callback_domains = ["hooks.acme.example"]
 """
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.api.domain.fairness import Fairness, Share
+from services.api.domain.quotas import UNLIMITED_QUOTAS, Quotas
 from services.runtime import logs
 from services.runtime.toml import FileError, Mistake, Table, document
 
@@ -24,7 +33,17 @@ _SECRET_BYTES = range(24, 65)
 _WEIGHT = (0.01, 100.0)
 _RUNNING = range(10_001)
 _SHARE = ("weight", "max_running")
-_KEYS = (*_SHARE, "callback_secrets")
+_COUNTS = {
+    "max_waiting": range(1_000_001),
+    "max_kept_bytes": range(2**60),
+    "creates_a_minute": range(1_000_001),
+    "previews_a_minute": range(100_001),
+    "notifications_a_day": range(10_000_001),
+}
+_DOMAINS = ("mail_domains", "callback_domains")
+_DEFAULTS = (*_SHARE, *_COUNTS, *_DOMAINS)
+_KEYS = (*_DEFAULTS, "callback_secrets")
+_DOMAIN = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +52,8 @@ class Tenants:
 
     fairness: Fairness = field(default_factory=Fairness)
     callback_secrets: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
+    default_quotas: Quotas = UNLIMITED_QUOTAS
+    quotas: Mapping[str, Quotas] = field(default_factory=dict)
 
 
 class LiveTenants:
@@ -59,6 +80,10 @@ class LiveTenants:
     def callback_secrets(self, tenant: str) -> Sequence[bytes]:
         """Return the raw keys of a tenant, newest first; empty if the file has none."""
         return self._current.callback_secrets.get(tenant, ())
+
+    def quotas(self, tenant: str) -> Quotas:
+        """See TenantQuotas."""
+        return self._current.quotas.get(tenant, self._current.default_quotas)
 
     @property
     def edition(self) -> int:
@@ -88,15 +113,18 @@ def load(file: Path | None) -> Tenants:
         return Tenants()
     mistakes: list[Mistake] = []
     root = Table("", document(file), ("default", "tenants"), mistakes)
-    default = _share(Table("[default]", root.named("default"), _SHARE, mistakes), Share())
+    defaults = Table("[default]", root.named("default"), _DEFAULTS, mistakes)
+    default, default_quotas = _share(defaults, Share()), _quotas(defaults, UNLIMITED_QUOTAS)
     tables = {
         name: Table(f"[tenants.{name}]", content, _KEYS, mistakes) for name, content in root.named("tenants").items()
     }
     shares = {name: _share(table, default) for name, table in tables.items()}
     secrets = {name: _secrets(table) for name, table in tables.items()}
+    quotas = {name: _quotas(table, default_quotas) for name, table in tables.items()}
     if mistakes:
         raise FileError(file, mistakes)
-    return Tenants(Fairness(default, shares), {name: keys for name, keys in secrets.items() if keys})
+    secrets = {name: keys for name, keys in secrets.items() if keys}
+    return Tenants(Fairness(default, shares), secrets, default_quotas, quotas)
 
 
 def _share(table: Table, default: Share) -> Share:
@@ -104,6 +132,24 @@ def _share(table: Table, default: Share) -> Share:
         weight=table.real("weight", default.weight, *_WEIGHT),
         max_running=table.number("max_running", default.max_running, _RUNNING),
     )
+
+
+def _quotas(table: Table, default: Quotas) -> Quotas:
+    counts = {
+        name.removeprefix("max_"): table.number(name, getattr(default, name.removeprefix("max_")), allowed)
+        for name, allowed in _COUNTS.items()
+    }
+    mail_domains, callback_domains = (_domains(table, name, getattr(default, name)) for name in _DOMAINS)
+    return Quotas(**counts, mail_domains=mail_domains, callback_domains=callback_domains)
+
+
+def _domains(table: Table, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    if not table.has(key):
+        return default
+    domains = tuple(text.lower() for text in table.texts(key, needed=False))
+    if not all(map(_DOMAIN.fullmatch, domains)):
+        table.wrong(key, "each must be a domain such as acme.example")
+    return domains
 
 
 def _secrets(table: Table) -> tuple[bytes, ...]:

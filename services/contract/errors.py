@@ -52,7 +52,12 @@ class Fenced(WrongState):
 class TryAgain(ExportdError):
     """Nothing was done. The same request may succeed after `retry_after_s` seconds."""
 
-    retry_after_s: ClassVar[float] = 1.0
+    delay_s: ClassVar[float] = 1.0
+
+    @property
+    def retry_after_s(self) -> float:
+        """When to try again."""
+        return self.delay_s
 
 
 class Broken(ExportdError):
@@ -301,6 +306,28 @@ class TooManyStreams(TryAgain):
     template = "this process serves {limit} {kind} streams already; try again"
     kind: str
     limit: int
+
+
+MAX_WAIT_S = 7 * 86400
+"""No quota is counted for longer."""
+
+
+@dataclass(unsafe_hash=True)
+class QuotaExceeded(TryAgain):
+    """A tenant has used `used` of `limit`. `wait_s` 0: waiting alone does not help, or nobody knows how long."""
+
+    reason = "QUOTA_EXCEEDED"
+    remedy = "wait as long as it says, delete files, or ask for a higher quota"
+    template = "the quota {quota} is used up: {used} of {limit}"
+    quota: str
+    used: int
+    limit: int
+    wait_s: int = 0
+
+    @property
+    def retry_after_s(self) -> float:
+        """When to try again; 0 if nobody knows."""
+        return float(min(self.wait_s, MAX_WAIT_S))
 
 
 @dataclass(unsafe_hash=True)

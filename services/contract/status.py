@@ -27,6 +27,9 @@ MAX_VALUE_BYTES = 600
 MAX_VIOLATION_BYTES = 2800
 """Limit of all violations together."""
 
+MAX_SUBJECT_BYTES = 100
+"""Limit of the name of a quota."""
+
 MAX_FIELD_BYTES = 200
 MAX_DESCRIPTION_BYTES = 600
 """Limits of one violation."""
@@ -58,6 +61,7 @@ CODES: dict[type[errors.ExportdError], int] = {
     errors.StoreMismatch: code_pb2.FAILED_PRECONDITION,
     errors.FileChanged: code_pb2.ABORTED,
     errors.TooManyStreams: code_pb2.RESOURCE_EXHAUSTED,
+    errors.QuotaExceeded: code_pb2.RESOURCE_EXHAUSTED,
     errors.ReaderStalled: code_pb2.UNAVAILABLE,
     errors.NoWorker: code_pb2.UNAVAILABLE,
     errors.PreviewFailed: code_pb2.FAILED_PRECONDITION,
@@ -92,6 +96,9 @@ def _paced(status: grpc.Status, error: errors.ExportdError) -> grpc.Status:
     """
     if not isinstance(error, errors.TryAgain):
         return status
+    if not error.retry_after_s:  # a channel that retries on its own must not
+        trailing = (*status.trailing_metadata, ("grpc-retry-pushback-ms", "-1"))
+        return status._replace(trailing_metadata=trailing)  # type: ignore[attr-defined,no-any-return]
     pushback = ("grpc-retry-pushback-ms", str(round(error.retry_after_s * 1000)))
     trailing = (*status.trailing_metadata, pushback)
     paced: grpc.Status = status._replace(trailing_metadata=trailing)  # type: ignore[attr-defined]  # a namedtuple
@@ -118,12 +125,27 @@ def from_call(failed: grpc.aio.AioRpcError) -> errors.ExportdError | None:
 
 
 def _extra(error: errors.ExportdError) -> list[typing.Any]:
+    if isinstance(error, errors.QuotaExceeded):
+        failure = error_details_pb2.QuotaFailure()
+        failure.violations.add(
+            subject=cut(error.quota, MAX_SUBJECT_BYTES), description=f"{error.used} of {error.limit} are used"
+        )
+        return [failure, *_retry_info(error)]
+    return _other_extra(error)
+
+
+def _other_extra(error: errors.ExportdError) -> list[typing.Any]:
     if isinstance(error, errors.InvalidRequest):
         return [error_details_pb2.BadRequest(field_violations=_field_violations(error.violations))]
-    if isinstance(error, errors.TryAgain):
-        delay = Duration(nanos=int(error.retry_after_s * 1e9) % 1_000_000_000, seconds=int(error.retry_after_s))
-        return [error_details_pb2.RetryInfo(retry_delay=delay)]
-    return []
+    return _retry_info(error) if isinstance(error, errors.TryAgain) else []
+
+
+def _retry_info(error: errors.TryAgain) -> list[typing.Any]:
+    """Return nothing if nobody knows whether waiting helps."""
+    if not error.retry_after_s:
+        return []
+    delay = Duration(nanos=int(error.retry_after_s * 1e9) % 1_000_000_000, seconds=int(error.retry_after_s))
+    return [error_details_pb2.RetryInfo(retry_delay=delay)]
 
 
 def _field_violations(violations: Sequence[errors.Violation]) -> list[error_details_pb2.BadRequest.FieldViolation]:

@@ -5,7 +5,7 @@ Its verbs are those of the ports. What a store picks by chance (lease ids) is pa
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.api.domain.export import Export, JobError, StoredFile
@@ -13,6 +13,7 @@ from services.api.domain.fairness import Fairness, Turn, first
 from services.api.domain.history import CREATED, Actor, Transition
 from services.api.domain.leases import Ability, LeasePolicy, Standing
 from services.api.domain.notifications import Channel, channels
+from services.api.domain.quotas import UNLIMITED_QUOTAS, Quota, Quotas
 from services.api.domain.retry import BECAUSE_CANCELLED, Fate, GiveBack, GiveUp
 from services.api.domain.states import ENDINGS, LEASABLE, TERMINAL, TRANSITIONS, CancelReason, Event, State
 from services.api.ports.exports import RequestMark
@@ -21,6 +22,7 @@ from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Failure, RunStats
 from tests.ports.model_outbox import ModelOutbox
 
+MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(hours=24)
 
 
@@ -74,19 +76,64 @@ class Model:
         self.requests: dict[tuple[str, str], tuple[RequestMark, Export]] = {}
         self.turns: dict[str, Turn] = {}
         self.outbox = ModelOutbox()
+        self.counted: list[tuple[str, Quota, datetime, int]] = []
 
     # ---- callers
 
-    def create(self, export: Export, mark: RequestMark | None, password: bytes | None) -> Export:
+    def create(
+        self, export: Export, mark: RequestMark | None, password: bytes | None, quotas: Quotas = UNLIMITED_QUOTAS
+    ) -> Export:
+        key = (export.tenant, mark.request_id if mark else "")
+        made = self.requests.get(key)
+        if mark is not None and made and made[1].create_time > export.create_time - DAY:
+            return self._made_before(mark, *made)
+        self._count(export, quotas)
         if mark is not None:
-            key = (export.tenant, mark.request_id)
-            made = self.requests.get(key)
-            if made and made[1].create_time > export.create_time - DAY:
-                return self._made_before(mark, *made)
             self.requests[key] = (mark, export)
         entry = self.entries[export.id] = Entry(export, password)
         self._note(entry, CREATED, None, Actor.CALLER)
         return export
+
+    def _count(self, export: Export, quotas: Quotas) -> None:
+        now, tenant = export.create_time, export.tenant
+        if 0 < quotas.waiting <= self._waiting(tenant):
+            raise errors.QuotaExceeded("waiting", quotas.waiting, quotas.waiting, 5)
+        notices = bool(export.notify_email) + bool(export.callback_url)
+        new = [(Quota.CREATES, quotas.creates_a_minute, 1), (Quota.NOTIFICATIONS, quotas.notifications_a_day, notices)]
+        limited = [each for each in new if each[1] and each[2]]
+        for quota, limit, count in limited:
+            self._check_room(tenant, quota, limit, count, now)
+        self.counted += [(tenant, quota, now, count) for quota, _, count in limited]
+
+    def take(self, tenant: str, quota: Quota, limit: int, now: datetime) -> None:
+        self._check_room(tenant, quota, limit, 1, now)
+        self.counted.append((tenant, quota, now, 1))
+
+    def _check_room(self, tenant: str, quota: Quota, limit: int, count: int, now: datetime) -> None:
+        used = self._used(tenant, quota, now)
+        if used + count > limit:
+            window = timedelta(days=1) if quota is Quota.NOTIFICATIONS else timedelta(minutes=1)
+            left = window - (now - MIDNIGHT) % window
+            raise errors.QuotaExceeded(quota.value, used, limit, int(left.total_seconds()) + 1)
+
+    def _used(self, tenant: str, quota: Quota, now: datetime) -> int:
+        """Counted again from all that was ever counted."""
+        window = timedelta(days=1) if quota is Quota.NOTIFICATIONS else timedelta(minutes=1)
+        start = now - (now - MIDNIGHT) % window
+        return sum(each[3] for each in self.counted if each[:2] == (tenant, quota) and each[2] >= start)
+
+    def _waiting(self, tenant: str) -> int:
+        return sum(e.export.tenant == tenant and e.export.state in LEASABLE for e in self.entries.values())
+
+    def usage(self, tenant: str, now: datetime) -> dict[Quota, int]:
+        own = [e for e in self.entries.values() if e.export.tenant == tenant]
+        files = [file for e in own if not e.deleted for file in (e.export.file, e.export.attachments_file) if file]
+        return {
+            Quota.WAITING: self._waiting(tenant),
+            Quota.RUNNING: sum(e.export.state is State.PROCESSING for e in own),
+            Quota.KEPT_BYTES: sum(file.artifact.size_bytes for file in files if file.expire_time > now),
+            **{q: self._used(tenant, q, now) for q in (Quota.CREATES, Quota.PREVIEWS, Quota.NOTIFICATIONS)},
+        }
 
     def _made_before(self, mark: RequestMark, before: RequestMark, export: Export) -> Export:
         if mark.digest != before.digest:

@@ -11,6 +11,7 @@ from services.api.domain.export import Export
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.leases import UNLIMITED, Ability, LeasePolicy
 from services.api.domain.notifications import DeliveryState, Held
+from services.api.domain.quotas import UNLIMITED_QUOTAS, Quota, Quotas
 from services.api.domain.retry import decide
 from services.api.domain.states import CancelReason
 from services.api.ports.exports import RequestMark
@@ -108,16 +109,27 @@ class Drawn:
 # ---- callers
 
 
-def create(w: World, request: str, body: bytes, **asked: Any) -> Step:
+def create(w: World, request: str, body: bytes, quotas: Quotas = UNLIMITED_QUOTAS, **asked: Any) -> Step:
     """`asked` are fields of the export."""
     export = new_export(**asked, create_time=w.now, update_time=w.now)
     mark = RequestMark(request, body) if request else None
     password = b"sealed" if export.encrypted else None
     return Step(
-        lambda: w.store.exports.create(export, SPEC, mark, password),
-        lambda _: w.model.create(export, mark, password),
-        again=lambda: create(w, request, body, **asked),
+        lambda: w.store.exports.create(export, SPEC, mark, password, quotas),
+        lambda _: w.model.create(export, mark, password, quotas),
+        again=lambda: create(w, request, body, quotas, **asked),
     )
+
+
+def preview(w: World, tenant: str, limit: int) -> Step:
+    return Step(
+        lambda: w.store.usage.take(tenant, Quota.PREVIEWS, limit, w.now),
+        lambda _: w.model.take(tenant, Quota.PREVIEWS, limit, w.now),
+    )
+
+
+def usage(w: World, tenant: str) -> Step:
+    return Step(lambda: w.store.usage.usage(tenant, w.now), lambda _: w.model.usage(tenant, w.now))
 
 
 def cancel(w: World, back: int, *, stranger: bool, only_if_queued: bool) -> Step:
@@ -289,6 +301,15 @@ ABILITY = st.builds(
     st.sampled_from([EVERYTHING, *CAN, *CAN, *FOR_SOME]),
     st.sampled_from([(), *((can,) for can in (*CAN, *FOR_SOME)), (CAN[2], CAN[3])]),
 )
+QUOTAS = st.sampled_from(
+    [
+        *[UNLIMITED_QUOTAS] * 6,
+        Quotas(waiting=2),
+        Quotas(creates_a_minute=3),
+        Quotas(waiting=5, creates_a_minute=4, notifications_a_day=3),
+        Quotas(notifications_a_day=1),
+    ]
+)
 SECONDS = st.sampled_from([0, 1, 30])
 
 
@@ -308,7 +329,10 @@ MOVES: dict[str, st.SearchStrategy[Move]] = {
         request=st.sampled_from(["", "r1", "r2"]),
         encrypted=st.booleans(),
         body=st.sampled_from([b"one", b"one", b"two"]),
+        quotas=QUOTAS,
     ),
+    "preview": _drawn(preview, tenant=st.sampled_from(TENANTS), limit=st.integers(1, 3)),
+    "usage": _drawn(usage, tenant=st.sampled_from(TENANTS)),
     "cancel": _drawn(cancel, back=BACK, stranger=st.sampled_from([False] * 7 + [True]), only_if_queued=st.booleans()),
     "delete": _drawn(delete, back=BACK),
     "retry": _drawn(retry, back=BACK, budget=st.integers(1, 2), sealed=st.booleans()),

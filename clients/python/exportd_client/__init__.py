@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         Transition,
         XlsxOptions,
     )
-    from exportd.v1.export_service_pb2 import Collection, IdMatch
+    from exportd.v1.export_service_pb2 import Collection, IdMatch, QuotaUsage, Usage
     from exportd.v1.key_service_pb2 import CreateKeyResponse, Key, KeyHolder, Scope
     from exportd.v1.operator_service_pb2 import Queue, RunningExport, TenantQueue, Worker
     from exportd_client.aio.client import ExportClient
@@ -92,7 +92,7 @@ _NAMES = {
         "Transition",
         "XlsxOptions",
     ),
-    "exportd.v1.export_service_pb2": ("Collection", "IdMatch"),
+    "exportd.v1.export_service_pb2": ("Collection", "IdMatch", "QuotaUsage", "Usage"),
     "exportd.v1.key_service_pb2": ("CreateKeyResponse", "Key", "KeyHolder", "Scope"),
     "exportd.v1.operator_service_pb2": (
         "Queue",
@@ -181,6 +181,7 @@ __all__ = [
     "Pem",
     "Progress",
     "Queue",
+    "QuotaUsage",
     "Result",
     "RunningExport",
     "Scope",
@@ -195,6 +196,7 @@ __all__ = [
     "Transition",
     "Unavailable",
     "Unreachable",
+    "Usage",
     "Violation",
     "Worker",
     "XlsxOptions",

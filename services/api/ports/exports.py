@@ -8,6 +8,7 @@ from typing import Protocol
 
 from services.api.domain.export import Export
 from services.api.domain.history import Transition
+from services.api.domain.quotas import UNLIMITED_QUOTAS, Quotas
 from services.api.domain.states import State
 from services.contract.spec import JobSpec
 
@@ -95,7 +96,12 @@ class ExportStore(Protocol):
     """
 
     async def create(
-        self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
+        self,
+        export: Export,
+        spec: JobSpec,
+        mark: RequestMark | None,
+        sealed_password: bytes | None = None,
+        quotas: Quotas = UNLIMITED_QUOTAS,
     ) -> Export:
         """Store a new export, or return the current version of the one that was created with `mark` within 24 h.
 

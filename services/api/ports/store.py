@@ -7,6 +7,7 @@ from services.api.ports.figures import QueueFigures
 from services.api.ports.keys import KeyStore
 from services.api.ports.leases import LeaseStore
 from services.api.ports.outbox import Outbox
+from services.api.ports.quotas import UsageStore
 from services.api.ports.retention import RetentionStore
 
 
@@ -20,3 +21,4 @@ class Store:
     outbox: Outbox
     retention: RetentionStore
     keys: KeyStore
+    usage: UsageStore

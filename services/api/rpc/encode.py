@@ -1,12 +1,14 @@
 """Converts the api's own types to the messages that callers see."""
 
+from collections.abc import Iterable
+
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.model import Collection
 from services.api.domain.export import Export, Options, StoredFile
 from services.api.domain.states import State
 from services.api.ports.exports import IdMatch
 from services.api.usecases.downloads import DownloadUrl
-from services.api.usecases.exports import FirstRows, View
+from services.api.usecases.exports import FirstRows, QuotaUse, View
 from services.contract.codec import (
     csv_to_pb,
     duration_to_pb,
@@ -257,3 +259,12 @@ def collection(known: Collection, *, with_columns: bool) -> export_service_pb2.C
             for c in (known.columns if with_columns else ())
         ],
     )
+
+
+def usage(tenant: str, used: Iterable[QuotaUse]) -> export_service_pb2.Usage:
+    """Encode what a tenant uses of its quotas."""
+    message = export_service_pb2.Usage(tenant=tenant)
+    for each in used:
+        quota = enum_to_pb(export_service_pb2.QuotaUsage.Quota, each.quota)
+        message.quotas.add(quota=quota, used=each.used, limit=each.limit)
+    return message

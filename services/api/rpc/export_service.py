@@ -169,6 +169,10 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         tenant_of(context)
         return encode.collection(collection_of(self._exports.catalog_seen, request.type), with_columns=True)
 
+    async def GetUsage(self, request: export_service_pb2.GetUsageRequest, context: Context) -> export_service_pb2.Usage:
+        tenant = tenant_of(context)
+        return encode.usage(tenant, await self._exports.usage(tenant))
+
     async def FindIds(
         self, request: export_service_pb2.FindIdsRequest, context: Context
     ) -> export_service_pb2.FindIdsResponse:

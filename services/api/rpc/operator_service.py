@@ -1,6 +1,6 @@
 """OperatorService over gRPC: decode, call, encode."""
 
-from exportd.v1 import export_pb2, operator_service_pb2, operator_service_pb2_grpc
+from exportd.v1 import export_pb2, export_service_pb2, operator_service_pb2, operator_service_pb2_grpc
 from services.api.requests.plan import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
 from services.api.rpc import decode, encode, encode_history, encode_operator
 from services.api.rpc.call import export_id_of, tenant_of
@@ -10,7 +10,7 @@ from services.api.rpc.pages import Pages, fetched_from, one_more
 from services.api.usecases.exports import Exports
 from services.api.usecases.operations import Operations, RunningView, TenantPart
 from services.contract.codec import duration_to_pb
-from services.contract.errors import InvalidRequest, Violation
+from services.contract.errors import InvalidRequest, ScopeMissing, Violation
 
 
 class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
@@ -74,6 +74,15 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
             lambda worker: worker.id,
         )
         return operator_service_pb2.ListWorkersResponse(workers=listed, next_page_token=token)
+
+    async def GetTenantUsage(
+        self, request: operator_service_pb2.GetTenantUsageRequest, context: Context
+    ) -> export_service_pb2.Usage:
+        own = tenant_of(context)
+        tenant = decode.tenant([request.tenant or own])
+        if tenant != own and not CALLER.get().sees(tenant):
+            raise ScopeMissing("operate for all tenants")
+        return encode.usage(tenant, await self._exports.usage(tenant))
 
     async def DrainWorker(
         self, request: operator_service_pb2.DrainWorkerRequest, context: Context

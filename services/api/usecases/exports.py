@@ -10,11 +10,13 @@ from services.api.domain.export import Export
 from services.api.domain.fairness import Shares
 from services.api.domain.history import Transition
 from services.api.domain.notifications import Delivery, Position
+from services.api.domain.quotas import Quota, Quotas, TenantQuotas, exceeded
 from services.api.domain.states import LEASABLE, State
 from services.api.ports.exports import MAX_QUEUE_POSITION, ExportFilter, ExportStore, IdMatch, IdRange
 from services.api.ports.figures import QueueFigures
 from services.api.ports.live import Announcements, DetachedTasks, News, PreviewDesk, Workers
 from services.api.ports.outbox import Outbox
+from services.api.ports.quotas import UsageStore
 from services.api.requests.packaging import password_violations
 from services.api.requests.plan import CreateRequest, Plan, Planner
 from services.api.secrets.passwords import Passwords
@@ -36,6 +38,12 @@ from services.contract.preview import Previewed
 
 PROGRESS_INTERVAL_S = 0.25
 """Shortest time between two progress messages of a watch."""
+
+KEPT_FOR_S = 5.0
+"""How long a process uses the sum of the bytes of a tenant's files."""
+
+MAX_KEPT = 10_000
+"""The number of tenants whose sums are kept."""
 
 MAX_ID_MATCHES = 10
 """How many matches of each kind are returned for the beginning of an id.
@@ -62,6 +70,15 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaUse:
+    """What a tenant uses of a quota. `limit` 0 means that there is none."""
+
+    quota: Quota
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class FirstRows:
     """A request as the api understood it, and the first rows of its result."""
 
@@ -85,6 +102,8 @@ class Exports:
         preview_desk: PreviewDesk,
         detached: DetachedTasks,
         fairness: Shares,
+        quotas: TenantQuotas,
+        usage: UsageStore,
         passwords: Passwords,
         world: World,
         keepalive_s: float,
@@ -99,6 +118,9 @@ class Exports:
         self._workers = workers
         self._preview_desk = preview_desk
         self._fairness = fairness
+        self._quotas = quotas
+        self._usage = usage
+        self._kept: dict[str, tuple[float, int]] = {}
         self._passwords = passwords
         self._detached = detached
         self._world = world
@@ -116,7 +138,10 @@ class Exports:
             if made is None:
                 raise
         else:
-            made = await self._detached.run(self._create(planned))
+            quotas = self._quotas.quotas(tenant)
+            if quotas.kept_bytes:
+                await self._check_kept(tenant, quotas.kept_bytes)
+            made = await self._detached.run(self._create(planned, quotas))
         if not is_seen(made):  # the catalog has changed since
             raise RequestIdReused(request.request_id)
         return await self._view(made)
@@ -150,6 +175,8 @@ class Exports:
         Raises the errors of `create`, and NoWorker, PreviewFailed.
         """
         planned = await self._planned(tenant, replace(request, any_format=True))
+        if limit := self._quotas.quotas(tenant).previews_a_minute:
+            await self._usage.take(tenant, Quota.PREVIEWS, limit, self._world.clock())
         return FirstRows(planned, await self._preview_desk.show(planned.spec, rows, tenant))
 
     async def get(self, tenant: str, export_id: str) -> View:
@@ -249,8 +276,30 @@ class Exports:
         await export_of(self._store, tenant, export_id)
         return await self._outbox.deliveries(tenant, export_id, after=after, limit=limit)
 
-    async def _create(self, planned: Plan) -> Export:
-        export = await self._store.create(planned.export, planned.spec, planned.mark, planned.sealed_password)
+    async def _check_kept(self, tenant: str, limit: int) -> None:
+        """Raise QuotaExceeded if the files of a tenant take too much room.
+
+        What an export will take is not known before it is built, so the sum may be KEPT_FOR_S old.
+        """
+        until, kept = self._kept.get(tenant, (float("-inf"), 0))
+        if self._world.monotonic() >= until:
+            kept = await self._usage.kept_bytes(tenant, self._world.clock())
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.clear()
+            self._kept[tenant] = (self._world.monotonic() + KEPT_FOR_S, kept)
+        if kept >= limit:
+            raise exceeded(Quota.KEPT_BYTES, kept, limit, self._world.clock())
+
+    async def usage(self, tenant: str) -> Sequence[QuotaUse]:
+        """Return what a tenant uses of each quota."""
+        quotas, used = self._quotas.quotas(tenant), await self._usage.usage(tenant, self._world.clock())
+        running = self._fairness.share(tenant).max_running
+        return [
+            QuotaUse(quota, used[quota], running if quota is Quota.RUNNING else quotas.limit(quota)) for quota in Quota
+        ]
+
+    async def _create(self, planned: Plan, quotas: Quotas) -> Export:
+        export = await self._store.create(planned.export, planned.spec, planned.mark, planned.sealed_password, quotas)
         if export.id == planned.export.id:
             self._announcements.exported(export)
         return export

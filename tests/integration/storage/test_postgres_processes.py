@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.leases import LeasePolicy
+from services.api.domain.quotas import Quota, Quotas
 from services.api.ports.exports import RequestMark
 from services.api.ports.store import Store
 from services.api.storage.postgres.clock import DatabaseClock, asking
@@ -88,6 +89,7 @@ def any_store(stores) -> Store:
         outbox=AnyOf([store.outbox for store in stores]),
         retention=AnyOf([store.retention for store in stores]),
         keys=AnyOf([store.keys for store in stores]),
+        usage=AnyOf([store.usage for store in stores]),
     )
 
 
@@ -213,3 +215,14 @@ async def test_a_clock_that_was_never_measured_says_so(url):
     async with PostgresDatabase(Address(url)) as database:
         with pytest.raises(StoreUnavailable):
             DatabaseClock(asking(database))()
+
+
+@pytest.mark.parametrize(
+    ("quotas", "quota"),
+    [(Quotas(waiting=9), Quota.WAITING), (Quotas(creates_a_minute=9), Quota.CREATES)],
+)
+async def test_quotas_hold_for_all_processes_together(any_store, quotas, quota):
+    created = (any_store.exports.create(new_export(), SPEC, None, None, quotas) for _ in range(60))
+    made = await asyncio.gather(*created, return_exceptions=True)
+    assert Counter(type(each).__name__ for each in made) == {"Export": 9, "QuotaExceeded": 51}
+    assert (await any_store.usage.usage("acme", START))[quota] == 9

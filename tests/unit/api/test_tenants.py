@@ -3,6 +3,7 @@ import base64
 import pytest
 
 from services.api.domain.fairness import Share
+from services.api.domain.quotas import Quotas
 from services.api.tenants import load
 from services.runtime.toml import FileError
 
@@ -73,3 +74,40 @@ def test_what_is_no_such_file_is_refused(tmp_path, text):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(FileError, match="cannot be read"):
         load(tmp_path / "nowhere.toml")
+
+
+def test_quotas_are_those_of_the_tenant_else_the_default_ones(tmp_path):
+    tenants = load(
+        write(
+            tmp_path,
+            """
+            [default]
+            max_waiting = 10
+            previews_a_minute = 5
+            mail_domains = ["Default.example"]
+            [tenants.acme]
+            max_waiting = 0
+            max_kept_bytes = 5_000_000_000
+            creates_a_minute = 60
+            notifications_a_day = 7
+            mail_domains = []
+            callback_domains = "acme.example"
+            """,
+        )
+    )
+    assert tenants.default_quotas == Quotas(waiting=10, previews_a_minute=5, mail_domains=("default.example",))
+    assert tenants.quotas["acme"] == Quotas(
+        kept_bytes=5_000_000_000,
+        creates_a_minute=60,
+        previews_a_minute=5,
+        notifications_a_day=7,
+        callback_domains=("acme.example",),
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ["max_waiting = -1", "creates_a_minute = 1.5", 'mail_domains = ["a b"]', 'callback_domains = ["*"]']
+)
+def test_a_quota_that_is_none_is_named(tmp_path, line):
+    with pytest.raises(FileError, match=line.partition(" ")[0]):
+        load(write(tmp_path, f"[default]\n{line}\n"))

@@ -14,6 +14,7 @@ import pytest
 from services.api.catalog.live import LiveCatalog
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.leases import LeasePolicy
+from services.api.domain.quotas import UNLIMITED_QUOTAS, Quotas
 from services.api.domain.retry import Backoff
 from services.api.live.announcements import LocalAnnouncements
 from services.api.live.detached_tasks import LocalDetachedTasks
@@ -76,6 +77,13 @@ class Leases:
         return getattr(self._store, verb)
 
 
+class NoQuotas:
+    """TenantQuotas of a server that sets none."""
+
+    def quotas(self, _: str) -> Quotas:
+        return UNLIMITED_QUOTAS
+
+
 @dataclass
 class UseCases:
     """Use cases that share a store, and a worker by hand. `now` is the time."""
@@ -106,6 +114,8 @@ class UseCases:
             preview_desk=LocalPreviewDesk(world.new_id, taken_within_s=1, answered_within_s=1),
             detached=detached,
             fairness=self.fairness,
+            quotas=NoQuotas(),
+            usage=self.store.usage,
             passwords=passwords,
             world=world,
             keepalive_s=1,

@@ -79,7 +79,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_OFFSET_OUT_OF_RANGE: _ErrorReason.ValueType  # 25
     """OUT_OF_RANGE. The offset lies outside the file. Metadata: offset, size_bytes."""
     ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 26
-    """RESOURCE_EXHAUSTED. A quota of the tenant is used up; google.rpc.RetryInfo says when to ask again. Metadata: quota. Not sent yet."""
+    """RESOURCE_EXHAUSTED. A quota of the tenant is used up; google.rpc.QuotaFailure names it. Where waiting helps, google.rpc.RetryInfo says when
+    to ask again. Metadata: quota, used, limit, wait_s.
+    """
     ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 27
     """RESOURCE_EXHAUSTED. This process already serves the maximum number of streams; google.rpc.RetryInfo says when to ask again."""
     ERROR_REASON_FILE_DAMAGED: _ErrorReason.ValueType  # 28
@@ -163,7 +165,9 @@ ERROR_REASON_FILE_CHANGED: ErrorReason.ValueType  # 24
 ERROR_REASON_OFFSET_OUT_OF_RANGE: ErrorReason.ValueType  # 25
 """OUT_OF_RANGE. The offset lies outside the file. Metadata: offset, size_bytes."""
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 26
-"""RESOURCE_EXHAUSTED. A quota of the tenant is used up; google.rpc.RetryInfo says when to ask again. Metadata: quota. Not sent yet."""
+"""RESOURCE_EXHAUSTED. A quota of the tenant is used up; google.rpc.QuotaFailure names it. Where waiting helps, google.rpc.RetryInfo says when
+to ask again. Metadata: quota, used, limit, wait_s.
+"""
 ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 27
 """RESOURCE_EXHAUSTED. This process already serves the maximum number of streams; google.rpc.RetryInfo says when to ask again."""
 ERROR_REASON_FILE_DAMAGED: ErrorReason.ValueType  # 28

@@ -1050,6 +1050,120 @@ class FindIdsResponse(_message.Message):
 Global___FindIdsResponse: _TypeAlias = FindIdsResponse  # noqa: Y015
 
 @_typing.final
+class GetUsageRequest(_message.Message):
+    """Request of ExportService.GetUsage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetUsageRequest: _TypeAlias = GetUsageRequest  # noqa: Y015
+
+@_typing.final
+class Usage(_message.Message):
+    """What a tenant uses of its quotas."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    QUOTAS_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """The tenant."""
+    @_builtins.property
+    def quotas(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuotaUsage]:
+        """Each quota, whether it is limited or not."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        quotas: _abc.Iterable[Global___QuotaUsage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quotas", b"quotas", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Usage: _TypeAlias = Usage  # noqa: Y015
+
+@_typing.final
+class QuotaUsage(_message.Message):
+    """What a tenant uses of one quota."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Quota:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _QuotaEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[QuotaUsage._Quota.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        QUOTA_UNSPECIFIED: QuotaUsage._Quota.ValueType  # 0
+        """Never sent."""
+        QUOTA_WAITING: QuotaUsage._Quota.ValueType  # 1
+        """Exports that wait: QUEUED, or FAILED and to be retried."""
+        QUOTA_RUNNING: QuotaUsage._Quota.ValueType  # 2
+        """Exports that are being built. One more than the limit waits, and is not refused."""
+        QUOTA_KEPT_BYTES: QuotaUsage._Quota.ValueType  # 3
+        """Bytes of files that have neither expired nor been deleted. It is known up to 5 s late, and what is being built is not in it."""
+        QUOTA_CREATES: QuotaUsage._Quota.ValueType  # 4
+        """Exports that were created in this minute. Counted only while it is limited."""
+        QUOTA_PREVIEWS: QuotaUsage._Quota.ValueType  # 5
+        """Previews in this minute. Counted only while it is limited."""
+        QUOTA_NOTIFICATIONS: QuotaUsage._Quota.ValueType  # 6
+        """Addresses and callbacks of exports that were created on this day (UTC). Counted only while it is limited."""
+
+    class Quota(_Quota, metaclass=_QuotaEnumTypeWrapper):
+        """What is counted."""
+
+    QUOTA_UNSPECIFIED: QuotaUsage.Quota.ValueType  # 0
+    """Never sent."""
+    QUOTA_WAITING: QuotaUsage.Quota.ValueType  # 1
+    """Exports that wait: QUEUED, or FAILED and to be retried."""
+    QUOTA_RUNNING: QuotaUsage.Quota.ValueType  # 2
+    """Exports that are being built. One more than the limit waits, and is not refused."""
+    QUOTA_KEPT_BYTES: QuotaUsage.Quota.ValueType  # 3
+    """Bytes of files that have neither expired nor been deleted. It is known up to 5 s late, and what is being built is not in it."""
+    QUOTA_CREATES: QuotaUsage.Quota.ValueType  # 4
+    """Exports that were created in this minute. Counted only while it is limited."""
+    QUOTA_PREVIEWS: QuotaUsage.Quota.ValueType  # 5
+    """Previews in this minute. Counted only while it is limited."""
+    QUOTA_NOTIFICATIONS: QuotaUsage.Quota.ValueType  # 6
+    """Addresses and callbacks of exports that were created on this day (UTC). Counted only while it is limited."""
+
+    QUOTA_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    quota: Global___QuotaUsage.Quota.ValueType
+    """Never unspecified."""
+    used: _builtins.int
+    """How much of it is used."""
+    limit: _builtins.int
+    """How much may be used; 0: any amount."""
+    def __init__(
+        self,
+        *,
+        quota: Global___QuotaUsage.Quota.ValueType = ...,
+        used: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "quota", b"quota", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuotaUsage: _TypeAlias = QuotaUsage  # noqa: Y015
+
+@_typing.final
 class IdMatch(_message.Message):
     """An export, file or notification whose id begins with the prefix."""
 

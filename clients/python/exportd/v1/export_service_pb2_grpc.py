@@ -112,6 +112,11 @@ class ExportServiceStub:
                 request_serializer=exportd_dot_v1_dot_export__service__pb2.FindIdsRequest.SerializeToString,
                 response_deserializer=exportd_dot_v1_dot_export__service__pb2.FindIdsResponse.FromString,
                 _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/exportd.v1.ExportService/GetUsage',
+                request_serializer=exportd_dot_v1_dot_export__service__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=exportd_dot_v1_dot_export__service__pb2.Usage.FromString,
+                _registered_method=True)
 
 
 class ExportServiceServicer:
@@ -246,6 +251,13 @@ class ExportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUsage(self, request, context):
+        """Returns what the tenant uses of its quotas. No errors of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -323,6 +335,11 @@ def add_ExportServiceServicer_to_server(servicer, server):
                     servicer.FindIds,
                     request_deserializer=exportd_dot_v1_dot_export__service__pb2.FindIdsRequest.FromString,
                     response_serializer=exportd_dot_v1_dot_export__service__pb2.FindIdsResponse.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=exportd_dot_v1_dot_export__service__pb2.GetUsageRequest.FromString,
+                    response_serializer=exportd_dot_v1_dot_export__service__pb2.Usage.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -731,6 +748,33 @@ class ExportService:
             '/exportd.v1.ExportService/FindIds',
             exportd_dot_v1_dot_export__service__pb2.FindIdsRequest.SerializeToString,
             exportd_dot_v1_dot_export__service__pb2.FindIdsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.v1.ExportService/GetUsage',
+            exportd_dot_v1_dot_export__service__pb2.GetUsageRequest.SerializeToString,
+            exportd_dot_v1_dot_export__service__pb2.Usage.FromString,
             options,
             channel_credentials,
             insecure,

@@ -115,6 +115,8 @@ class ExportServiceStub:
     """Finds the tenant's exports, files and notifications whose ids begin with a prefix. It is for tools in which people type short ids. No
     errors of its own.
     """
+    GetUsage: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetUsageRequest, _export_service_pb2.Usage]
+    """Returns what the tenant uses of its quotas. No errors of its own."""
 
 @_typing.type_check_only
 class ExportServiceAsyncStub(ExportServiceStub):
@@ -184,6 +186,8 @@ class ExportServiceAsyncStub(ExportServiceStub):
     """Finds the tenant's exports, files and notifications whose ids begin with a prefix. It is for tools in which people type short ids. No
     errors of its own.
     """
+    GetUsage: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetUsageRequest, _export_service_pb2.Usage]  # type: ignore[assignment]
+    """Returns what the tenant uses of its quotas. No errors of its own."""
 
 class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
     """Exports collections of records into files, in the background."""
@@ -340,5 +344,13 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         """Finds the tenant's exports, files and notifications whose ids begin with a prefix. It is for tools in which people type short ids. No
         errors of its own.
         """
+
+    @_abc_1.abstractmethod
+    def GetUsage(
+        self,
+        request: _export_service_pb2.GetUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_service_pb2.Usage, _abc.Awaitable[_export_service_pb2.Usage]]:
+        """Returns what the tenant uses of its quotas. No errors of its own."""
 
 def add_ExportServiceServicer_to_server(servicer: ExportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from exportd.v1 import export_pb2 as exportd_dot_v1_dot_export__pb2
+from exportd.v1 import export_service_pb2 as exportd_dot_v1_dot_export__service__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!exportd/v1/operator_service.proto\x12\nexportd.v1\x1a\x17\x65xportd/v1/export.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x12RetryExportRequest\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x14\n\x0cmax_attempts\x18\x02 \x01(\x05\x12\x10\n\x08password\x18\x03 \x01(\t\"3\n\x1cRedeliverNotificationRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"8\n\x0fGetQueueRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"y\n\x05Queue\x12(\n\x07tenants\x18\x01 \x03(\x0b\x32\x17.exportd.v1.TenantQueue\x12-\n\noldest_age\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"v\n\x0bTenantQueue\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06queued\x18\x02 \x01(\x03\x12\x12\n\nprocessing\x18\x03 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x03\x12\x13\n\x0bmax_running\x18\x05 \x01(\x05\x12\x0e\n\x06weight\x18\x06 \x01(\x01\"B\n\x19ListRunningExportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x1aListRunningExportsResponse\x12\x32\n\x0frunning_exports\x18\x01 \x03(\x0b\x32\x19.exportd.v1.RunningExport\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbc\x01\n\rRunningExport\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x11\n\tworker_id\x18\x05 \x01(\t\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08progress\x18\x07 \x01(\x0b\x32\x14.exportd.v1.Progress\";\n\x12ListWorkersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x13ListWorkersResponse\x12#\n\x07workers\x18\x01 \x03(\x0b\x32\x12.exportd.v1.Worker\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xaa\x01\n\x06Worker\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07running\x18\x02 \x01(\x05\x12\x12\n\nfree_slots\x18\x03 \x01(\x05\x12\x10\n\x08\x64raining\x18\x04 \x01(\x08\x12\x30\n\rlast_seen_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08problems\x18\x06 \x03(\x0b\x32\x19.exportd.v1.WorkerProblem\"X\n\rWorkerProblem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x11\n\tsource_id\x18\x02 \x01(\t\x12&\n\x03\x61ge\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\'\n\x12\x44rainWorkerRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t2\xe1\x03\n\x0fOperatorService\x12\x41\n\x0bRetryExport\x12\x1e.exportd.v1.RetryExportRequest\x1a\x12.exportd.v1.Export\x12W\n\x15RedeliverNotification\x12(.exportd.v1.RedeliverNotificationRequest\x1a\x14.exportd.v1.Delivery\x12:\n\x08GetQueue\x12\x1b.exportd.v1.GetQueueRequest\x1a\x11.exportd.v1.Queue\x12\x63\n\x12ListRunningExports\x12%.exportd.v1.ListRunningExportsRequest\x1a&.exportd.v1.ListRunningExportsResponse\x12N\n\x0bListWorkers\x12\x1e.exportd.v1.ListWorkersRequest\x1a\x1f.exportd.v1.ListWorkersResponse\x12\x41\n\x0b\x44rainWorker\x12\x1e.exportd.v1.DrainWorkerRequest\x1a\x12.exportd.v1.WorkerB1\n\nexportd.v1P\x01Z\x14\x65xportd/v1;exportdv1\xaa\x02\nExportd.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!exportd/v1/operator_service.proto\x12\nexportd.v1\x1a\x17\x65xportd/v1/export.proto\x1a\x1f\x65xportd/v1/export_service.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"O\n\x12RetryExportRequest\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x14\n\x0cmax_attempts\x18\x02 \x01(\x05\x12\x10\n\x08password\x18\x03 \x01(\t\"3\n\x1cRedeliverNotificationRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"8\n\x0fGetQueueRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\'\n\x15GetTenantUsageRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\"y\n\x05Queue\x12(\n\x07tenants\x18\x01 \x03(\x0b\x32\x17.exportd.v1.TenantQueue\x12-\n\noldest_age\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"v\n\x0bTenantQueue\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06queued\x18\x02 \x01(\x03\x12\x12\n\nprocessing\x18\x03 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x04 \x01(\x03\x12\x13\n\x0bmax_running\x18\x05 \x01(\x05\x12\x0e\n\x06weight\x18\x06 \x01(\x01\"B\n\x19ListRunningExportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x1aListRunningExportsResponse\x12\x32\n\x0frunning_exports\x18\x01 \x03(\x0b\x32\x19.exportd.v1.RunningExport\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbc\x01\n\rRunningExport\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x11\n\tworker_id\x18\x05 \x01(\t\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08progress\x18\x07 \x01(\x0b\x32\x14.exportd.v1.Progress\";\n\x12ListWorkersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"S\n\x13ListWorkersResponse\x12#\n\x07workers\x18\x01 \x03(\x0b\x32\x12.exportd.v1.Worker\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xaa\x01\n\x06Worker\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07running\x18\x02 \x01(\x05\x12\x12\n\nfree_slots\x18\x03 \x01(\x05\x12\x10\n\x08\x64raining\x18\x04 \x01(\x08\x12\x30\n\rlast_seen_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08problems\x18\x06 \x03(\x0b\x32\x19.exportd.v1.WorkerProblem\"X\n\rWorkerProblem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x11\n\tsource_id\x18\x02 \x01(\t\x12&\n\x03\x61ge\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\'\n\x12\x44rainWorkerRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t2\xa9\x04\n\x0fOperatorService\x12\x41\n\x0bRetryExport\x12\x1e.exportd.v1.RetryExportRequest\x1a\x12.exportd.v1.Export\x12W\n\x15RedeliverNotification\x12(.exportd.v1.RedeliverNotificationRequest\x1a\x14.exportd.v1.Delivery\x12:\n\x08GetQueue\x12\x1b.exportd.v1.GetQueueRequest\x1a\x11.exportd.v1.Queue\x12\x63\n\x12ListRunningExports\x12%.exportd.v1.ListRunningExportsRequest\x1a&.exportd.v1.ListRunningExportsResponse\x12N\n\x0bListWorkers\x12\x1e.exportd.v1.ListWorkersRequest\x1a\x1f.exportd.v1.ListWorkersResponse\x12\x41\n\x0b\x44rainWorker\x12\x1e.exportd.v1.DrainWorkerRequest\x1a\x12.exportd.v1.Worker\x12\x46\n\x0eGetTenantUsage\x12!.exportd.v1.GetTenantUsageRequest\x1a\x11.exportd.v1.UsageB1\n\nexportd.v1P\x01Z\x14\x65xportd/v1;exportdv1\xaa\x02\nExportd.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,32 +36,34 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exportd.v1.operator_service
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nexportd.v1P\001Z\024exportd/v1;exportdv1\252\002\nExportd.V1'
-  _globals['_RETRYEXPORTREQUEST']._serialized_start=139
-  _globals['_RETRYEXPORTREQUEST']._serialized_end=218
-  _globals['_REDELIVERNOTIFICATIONREQUEST']._serialized_start=220
-  _globals['_REDELIVERNOTIFICATIONREQUEST']._serialized_end=271
-  _globals['_GETQUEUEREQUEST']._serialized_start=273
-  _globals['_GETQUEUEREQUEST']._serialized_end=329
-  _globals['_QUEUE']._serialized_start=331
-  _globals['_QUEUE']._serialized_end=452
-  _globals['_TENANTQUEUE']._serialized_start=454
-  _globals['_TENANTQUEUE']._serialized_end=572
-  _globals['_LISTRUNNINGEXPORTSREQUEST']._serialized_start=574
-  _globals['_LISTRUNNINGEXPORTSREQUEST']._serialized_end=640
-  _globals['_LISTRUNNINGEXPORTSRESPONSE']._serialized_start=642
-  _globals['_LISTRUNNINGEXPORTSRESPONSE']._serialized_end=747
-  _globals['_RUNNINGEXPORT']._serialized_start=750
-  _globals['_RUNNINGEXPORT']._serialized_end=938
-  _globals['_LISTWORKERSREQUEST']._serialized_start=940
-  _globals['_LISTWORKERSREQUEST']._serialized_end=999
-  _globals['_LISTWORKERSRESPONSE']._serialized_start=1001
-  _globals['_LISTWORKERSRESPONSE']._serialized_end=1084
-  _globals['_WORKER']._serialized_start=1087
-  _globals['_WORKER']._serialized_end=1257
-  _globals['_WORKERPROBLEM']._serialized_start=1259
-  _globals['_WORKERPROBLEM']._serialized_end=1347
-  _globals['_DRAINWORKERREQUEST']._serialized_start=1349
-  _globals['_DRAINWORKERREQUEST']._serialized_end=1388
-  _globals['_OPERATORSERVICE']._serialized_start=1391
-  _globals['_OPERATORSERVICE']._serialized_end=1872
+  _globals['_RETRYEXPORTREQUEST']._serialized_start=172
+  _globals['_RETRYEXPORTREQUEST']._serialized_end=251
+  _globals['_REDELIVERNOTIFICATIONREQUEST']._serialized_start=253
+  _globals['_REDELIVERNOTIFICATIONREQUEST']._serialized_end=304
+  _globals['_GETQUEUEREQUEST']._serialized_start=306
+  _globals['_GETQUEUEREQUEST']._serialized_end=362
+  _globals['_GETTENANTUSAGEREQUEST']._serialized_start=364
+  _globals['_GETTENANTUSAGEREQUEST']._serialized_end=403
+  _globals['_QUEUE']._serialized_start=405
+  _globals['_QUEUE']._serialized_end=526
+  _globals['_TENANTQUEUE']._serialized_start=528
+  _globals['_TENANTQUEUE']._serialized_end=646
+  _globals['_LISTRUNNINGEXPORTSREQUEST']._serialized_start=648
+  _globals['_LISTRUNNINGEXPORTSREQUEST']._serialized_end=714
+  _globals['_LISTRUNNINGEXPORTSRESPONSE']._serialized_start=716
+  _globals['_LISTRUNNINGEXPORTSRESPONSE']._serialized_end=821
+  _globals['_RUNNINGEXPORT']._serialized_start=824
+  _globals['_RUNNINGEXPORT']._serialized_end=1012
+  _globals['_LISTWORKERSREQUEST']._serialized_start=1014
+  _globals['_LISTWORKERSREQUEST']._serialized_end=1073
+  _globals['_LISTWORKERSRESPONSE']._serialized_start=1075
+  _globals['_LISTWORKERSRESPONSE']._serialized_end=1158
+  _globals['_WORKER']._serialized_start=1161
+  _globals['_WORKER']._serialized_end=1331
+  _globals['_WORKERPROBLEM']._serialized_start=1333
+  _globals['_WORKERPROBLEM']._serialized_end=1421
+  _globals['_DRAINWORKERREQUEST']._serialized_start=1423
+  _globals['_DRAINWORKERREQUEST']._serialized_end=1462
+  _globals['_OPERATORSERVICE']._serialized_start=1465
+  _globals['_OPERATORSERVICE']._serialized_end=2018
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from exportd.v1 import export_pb2 as exportd_dot_v1_dot_export__pb2
+from exportd.v1 import export_service_pb2 as exportd_dot_v1_dot_export__service__pb2
 from exportd.v1 import operator_service_pb2 as exportd_dot_v1_dot_operator__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -66,6 +67,11 @@ class OperatorServiceStub:
                 request_serializer=exportd_dot_v1_dot_operator__service__pb2.DrainWorkerRequest.SerializeToString,
                 response_deserializer=exportd_dot_v1_dot_operator__service__pb2.Worker.FromString,
                 _registered_method=True)
+        self.GetTenantUsage = channel.unary_unary(
+                '/exportd.v1.OperatorService/GetTenantUsage',
+                request_serializer=exportd_dot_v1_dot_operator__service__pb2.GetTenantUsageRequest.SerializeToString,
+                response_deserializer=exportd_dot_v1_dot_export__service__pb2.Usage.FromString,
+                _registered_method=True)
 
 
 class OperatorServiceServicer:
@@ -120,6 +126,13 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTenantUsage(self, request, context):
+        """Returns what a tenant uses of its quotas. PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperatorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -152,6 +165,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.DrainWorker,
                     request_deserializer=exportd_dot_v1_dot_operator__service__pb2.DrainWorkerRequest.FromString,
                     response_serializer=exportd_dot_v1_dot_operator__service__pb2.Worker.SerializeToString,
+            ),
+            'GetTenantUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTenantUsage,
+                    request_deserializer=exportd_dot_v1_dot_operator__service__pb2.GetTenantUsageRequest.FromString,
+                    response_serializer=exportd_dot_v1_dot_export__service__pb2.Usage.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -317,6 +335,33 @@ class OperatorService:
             '/exportd.v1.OperatorService/DrainWorker',
             exportd_dot_v1_dot_operator__service__pb2.DrainWorkerRequest.SerializeToString,
             exportd_dot_v1_dot_operator__service__pb2.Worker.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTenantUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.v1.OperatorService/GetTenantUsage',
+            exportd_dot_v1_dot_operator__service__pb2.GetTenantUsageRequest.SerializeToString,
+            exportd_dot_v1_dot_export__service__pb2.Usage.FromString,
             options,
             channel_credentials,
             insecure,

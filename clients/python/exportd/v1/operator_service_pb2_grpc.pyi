@@ -9,6 +9,7 @@ tenant. The rules for errors and pages are those of ExportService.
 
 from collections import abc as _abc
 from exportd.v1 import export_pb2 as _export_pb2
+from exportd.v1 import export_service_pb2 as _export_service_pb2
 from exportd.v1 import operator_service_pb2 as _operator_service_pb2
 from grpc import aio as _aio
 import abc as _abc_1
@@ -59,6 +60,8 @@ class OperatorServiceStub:
     """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
     DrainWorker: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]
     """Tells a worker to take no new work, to finish its current exports, and to stop. NOT_FOUND / WORKER_NOT_FOUND."""
+    GetTenantUsage: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.GetTenantUsageRequest, _export_service_pb2.Usage]
+    """Returns what a tenant uses of its quotas. PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants."""
 
 @_typing.type_check_only
 class OperatorServiceAsyncStub(OperatorServiceStub):
@@ -86,6 +89,8 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
     DrainWorker: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]  # type: ignore[assignment]
     """Tells a worker to take no new work, to finish its current exports, and to stop. NOT_FOUND / WORKER_NOT_FOUND."""
+    GetTenantUsage: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.GetTenantUsageRequest, _export_service_pb2.Usage]  # type: ignore[assignment]
+    """Returns what a tenant uses of its quotas. PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants."""
 
 class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
     """For operators."""
@@ -146,5 +151,13 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.Worker, _abc.Awaitable[_operator_service_pb2.Worker]]:
         """Tells a worker to take no new work, to finish its current exports, and to stop. NOT_FOUND / WORKER_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetTenantUsage(
+        self,
+        request: _operator_service_pb2.GetTenantUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_service_pb2.Usage, _abc.Awaitable[_export_service_pb2.Usage]]:
+        """Returns what a tenant uses of its quotas. PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants."""
 
 def add_OperatorServiceServicer_to_server(servicer: OperatorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

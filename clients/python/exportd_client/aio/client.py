@@ -25,6 +25,7 @@ from exportd.v1.export_service_pb2 import (
     FindIdsRequest,
     GetCollectionRequest,
     GetExportRequest,
+    GetUsageRequest,
     IdMatch,
     ListCollectionsRequest,
     ListDeliveriesRequest,
@@ -32,6 +33,7 @@ from exportd.v1.export_service_pb2 import (
     ListTransitionsRequest,
     PreviewExportRequest,
     PreviewExportResponse,
+    Usage,
     WatchExportRequest,
 )
 from exportd_client import conversions
@@ -307,6 +309,10 @@ class ExportClient(Files):
         request = ListDeliveriesRequest(export_id=export_id, page_size=MAX_PAGE_SIZE)
         pages = self._link.pages(self._link.stub.ListDeliveries, request)
         return [delivery async for page in pages for delivery in page.deliveries]
+
+    async def usage(self) -> Usage:
+        """Return what the tenant uses of its quotas."""
+        return await self._link.ask(self._link.stub.GetUsage, GetUsageRequest())
 
     async def find_ids(self, prefix: str) -> Sequence[IdMatch]:
         """Return the exports, files and notifications whose ids begin with `prefix`, at most 10 of each kind.

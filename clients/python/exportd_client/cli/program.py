@@ -41,6 +41,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "redeliver": ("operating:redeliver", "Resend the notification ID (msg_…)."),
     },
     "Trust": {
+        "usage": ("usage:usage", "Show what your tenant uses of its quotas."),
         "keys": ("keys:keys", "Create, list, rotate and revoke API keys and tokens of workers."),
     },
     "Shell": {

@@ -26,6 +26,7 @@ from exportd.v1.export_service_pb2 import (
     FindIdsRequest,
     GetCollectionRequest,
     GetExportRequest,
+    GetUsageRequest,
     IdMatch,
     ListCollectionsRequest,
     ListDeliveriesRequest,
@@ -33,6 +34,7 @@ from exportd.v1.export_service_pb2 import (
     ListTransitionsRequest,
     PreviewExportRequest,
     PreviewExportResponse,
+    Usage,
     WatchExportRequest,
 )
 from exportd_client import conversions
@@ -308,6 +310,10 @@ class SyncExportClient(Files):
         request = ListDeliveriesRequest(export_id=export_id, page_size=MAX_PAGE_SIZE)
         pages = self._link.pages(self._link.stub.ListDeliveries, request)
         return [delivery for page in pages for delivery in page.deliveries]
+
+    def usage(self) -> Usage:
+        """Return what the tenant uses of its quotas."""
+        return self._link.ask(self._link.stub.GetUsage, GetUsageRequest())
 
     def find_ids(self, prefix: str) -> Sequence[IdMatch]:
         """Return the exports, files and notifications whose ids begin with `prefix`, at most 10 of each kind.

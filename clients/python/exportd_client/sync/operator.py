@@ -4,9 +4,11 @@
 from collections.abc import Generator, Sequence
 
 from exportd.v1.export_pb2 import Delivery, Export
+from exportd.v1.export_service_pb2 import Usage
 from exportd.v1.operator_service_pb2 import (
     DrainWorkerRequest,
     GetQueueRequest,
+    GetTenantUsageRequest,
     ListRunningExportsRequest,
     ListWorkersRequest,
     Queue,
@@ -64,6 +66,10 @@ class SyncOperator:
         """Return the workers that have reported within the last minute."""
         pages = self._link.pages(self._link.operators.ListWorkers, ListWorkersRequest(page_size=MAX_PAGE_SIZE))
         return [worker for page in pages for worker in page.workers]
+
+    def usage(self, tenant: str = "") -> Usage:
+        """Return what a tenant uses of its quotas; empty means that of the caller."""
+        return self._link.ask(self._link.operators.GetTenantUsage, GetTenantUsageRequest(tenant=tenant))
 
     def drain(self, worker_id: str) -> Worker:
         """Tell a worker to finish its current exports and to stop. Raises NotFound if it has not reported recently."""

@@ -19,6 +19,7 @@ from services.api.domain.notifications import (
     channels,
     notice,
 )
+from services.api.domain.quotas import Quota, Window
 from services.api.domain.states import ENDINGS, Event, State, target
 from services.api.storage.memory.records import Announced, Record, Request
 from services.api.storage.memory.rules import check
@@ -35,6 +36,7 @@ class MemoryData:
     turns: dict[str, Turn] = field(default_factory=dict)
     store_id: str = ""
     keys: dict[str, Key] = field(default_factory=dict)
+    windows: dict[tuple[str, Quota], Window] = field(default_factory=dict)
 
     def there(self, tenant: str, export_id: str) -> Record | None:
         """Return the record of an export; None if it does not exist, belongs to another tenant, or was deleted."""

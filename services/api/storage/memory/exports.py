@@ -8,6 +8,7 @@ from typing import Any
 
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.history import Actor, Transition
+from services.api.domain.quotas import UNLIMITED_QUOTAS, Quotas
 from services.api.domain.retry import BECAUSE_CANCELLED
 from services.api.domain.states import CancelReason, Event, State, sources
 from services.api.ports.exports import (
@@ -24,6 +25,7 @@ from services.api.ports.exports import (
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.records import Record, Request
 from services.api.storage.memory.rules import RuleBroken
+from services.api.storage.memory.usage import count
 from services.contract.errors import (
     ExportDeleted,
     ExportNotFound,
@@ -42,12 +44,18 @@ class MemoryExportStore:
         self._data = data
 
     async def create(
-        self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
+        self,
+        export: Export,
+        spec: JobSpec,
+        mark: RequestMark | None,
+        sealed_password: bytes | None = None,
+        quotas: Quotas = UNLIMITED_QUOTAS,
     ) -> Export:
         if mark is not None and (made := await self.made_by(export.tenant, mark, export.create_time)) is not None:
             return made
         if export.id in self._data.records:
             raise RuleBroken("exports_key")
+        count(self._data, export, quotas)
         self._data.create(Record(export, spec, sealed_password))
         if mark is not None:
             taken = Request(mark, export.id, export.create_time)

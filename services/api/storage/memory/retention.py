@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.api.domain.notifications import DeliveryState
+from services.api.domain.quotas import WINDOWS
 from services.api.domain.states import LEASABLE, TERMINAL, Event, target
 from services.api.ports.exports import REQUEST_ID_LASTS
 from services.api.ports.retention import Kept
@@ -36,6 +37,8 @@ class MemoryRetentionStore:
         gone = [record.export.id for record in told if record.deleted_time and record.deleted_time <= lapsed][:limit]
         removed = self._forget_requests(lapsed, limit) + self._forget_idle_tenants()
         self._forget_exports({*old, *gone})
+        latest = now - 2 * max(WINDOWS.values())
+        self._data.windows = {key: each for key, each in self._data.windows.items() if each.start > latest}
         return removed + len({*old, *gone})
 
     def _is_to_be_announced(self, record: Record) -> bool:

@@ -10,6 +10,7 @@ from services.api.storage.memory.keys import MemoryKeyStore
 from services.api.storage.memory.leases import MemoryLeaseStore
 from services.api.storage.memory.outbox import MemoryOutbox
 from services.api.storage.memory.retention import MemoryRetentionStore
+from services.api.storage.memory.usage import MemoryUsageStore
 
 
 def memory_store(
@@ -27,4 +28,5 @@ def memory_store(
         outbox=MemoryOutbox(data),
         retention=MemoryRetentionStore(data),
         keys=MemoryKeyStore(data),
+        usage=MemoryUsageStore(data),
     )

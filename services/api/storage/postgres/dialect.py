@@ -36,9 +36,15 @@ class PostgresDialect:
         taken = {name: new.excluded[name] for name in set_}
         return new.on_conflict_do_update(index_elements=[*table.primary_key], set_=taken, where=when)
 
-    def insert_or_merge(self, table: sa.Table, merged: Callable[[Columns], Mapping[str, Any]]) -> sa.Insert:
+    def insert_or_merge(
+        self,
+        table: sa.Table,
+        merged: Callable[[Columns], Mapping[str, Any]],
+        when: Callable[[Columns], sa.ColumnElement[bool]] | None = None,
+    ) -> sa.Insert:
         new = insert(table)
-        return new.on_conflict_do_update(index_elements=[*table.primary_key], set_=merged(new.excluded))
+        where = None if when is None else when(new.excluded)
+        return new.on_conflict_do_update(index_elements=[*table.primary_key], set_=merged(new.excluded), where=where)
 
     def rows_given(self, name: str, types: Mapping[str, sa.types.TypeEngine[Any]]) -> sa.FromClause:
         given = sa.cast(sa.bindparam(name, type_=JsonText), JSONB)

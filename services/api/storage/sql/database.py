@@ -54,10 +54,16 @@ class Dialect(Hashable, Protocol):
         """
         ...
 
-    def insert_or_merge(self, table: sa.Table, merged: Callable[[Columns], Mapping[str, Any]]) -> sa.Insert:
+    def insert_or_merge(
+        self,
+        table: sa.Table,
+        merged: Callable[[Columns], Mapping[str, Any]],
+        when: Callable[[Columns], sa.ColumnElement[bool]] | None = None,
+    ) -> sa.Insert:
         """Return an INSERT of one row.
 
-        If a row with its primary key exists, it is changed to what `merged` returns for the new one.
+        If a row with its primary key exists, it is changed to what `merged` returns for the new one, but only if `when`
+        holds for both; otherwise it stays and RETURNING returns nothing.
 
         The row is locked until the transaction ends.
         """

@@ -9,6 +9,7 @@ from services.api.domain.history import Transition
 from services.api.domain.keys import Holder, Key
 from services.api.domain.leases import UNLIMITED, Ability, Claimed, LeasePolicy, Standing
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Position
+from services.api.domain.quotas import UNLIMITED_QUOTAS, Quota, Quotas
 from services.api.domain.retry import Fate
 from services.api.ports.exports import ExportFilter, ExportPage, IdMatch, IdRange, Placed, RequestMark
 from services.api.ports.figures import Depth, RunningExport, TenantQueue
@@ -24,6 +25,7 @@ from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Rel
 from services.api.storage.sql.verbs.leases import LeaseVerbs
 from services.api.storage.sql.verbs.outbox import OutboxVerbs, Settled, outbox_verbs
 from services.api.storage.sql.verbs.retention import RetentionVerbs
+from services.api.storage.sql.verbs.usage import UsageVerbs
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure, RunStats
 from services.contract.spec import JobSpec
@@ -44,6 +46,7 @@ def sql_store(
         outbox=SqlOutbox(database, outbox_verbs(sql)),
         retention=SqlRetentionStore(database, RetentionVerbs(sql)),
         keys=SqlKeyStore(database),
+        usage=SqlUsageStore(database, UsageVerbs(sql)),
     )
 
 
@@ -55,9 +58,14 @@ class SqlExportStore:
         self._verbs = verbs
 
     async def create(
-        self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
+        self,
+        export: Export,
+        spec: JobSpec,
+        mark: RequestMark | None,
+        sealed_password: bytes | None = None,
+        quotas: Quotas = UNLIMITED_QUOTAS,
     ) -> Export:
-        return await self._db.write_listed(self._verbs.create, Creation(export, spec, mark, sealed_password))
+        return await self._db.write_listed(self._verbs.create, Creation(export, spec, mark, sealed_password, quotas))
 
     async def made_by(self, tenant: str, mark: RequestMark, now: datetime) -> Export | None:
         return await self._db.read(lambda db: self._verbs.made_by(db, tenant, mark, now))
@@ -247,6 +255,23 @@ class SqlRetentionStore:
 
     async def erase(self) -> bool:
         return await self._db.erase()
+
+
+class SqlUsageStore:
+    """A UsageStore in a SQL database."""
+
+    def __init__(self, database: Database, verbs: UsageVerbs) -> None:
+        self._db = database
+        self._verbs = verbs
+
+    async def take(self, tenant: str, quota: Quota, limit: int, now: datetime) -> None:
+        await self._db.write(lambda db: self._verbs.take(db, tenant, quota, limit, now))
+
+    async def kept_bytes(self, tenant: str, now: datetime) -> int:
+        return await self._db.read_list(tenant, lambda db: self._verbs.kept_bytes(db, tenant, now))
+
+    async def usage(self, tenant: str, now: datetime) -> Mapping[Quota, int]:
+        return await self._db.read_list(tenant, lambda db: self._verbs.usage(db, tenant, now))
 
 
 class SqlKeyStore:

@@ -202,6 +202,18 @@ line = sa.Table(
     sa.CheckConstraint("place <> 'LATER' OR due IS NOT NULL", name="later_is_due"),
 )
 
+usage = sa.Table(
+    "usage",
+    metadata,
+    # One row for each tenant and quota that is counted: how much of it was used since `window_start`. WAITING counts
+    # nothing: its row is locked by whoever counts what waits.
+    sa.Column("tenant", Text, primary_key=True),
+    sa.Column("quota", Text, primary_key=True),
+    sa.Column("window_start", UtcTime, nullable=False),
+    sa.Column("used", sa.BigInteger, nullable=False),
+    sa.Index("usage_over", "window_start"),
+)
+
 transitions = sa.Table(
     "transitions",
     metadata,

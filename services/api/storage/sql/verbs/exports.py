@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from services.api.domain.export import Export
 from services.api.domain.history import Actor
+from services.api.domain.quotas import UNLIMITED_QUOTAS, Quotas
 from services.api.domain.retry import BECAUSE_CANCELLED
 from services.api.domain.states import CancelReason, Event, State, sources, target
 from services.api.ports.exports import (
@@ -28,6 +29,7 @@ from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import EXPORT_COLUMNS, NEW_COLUMNS, Row, new_row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, requests
+from services.api.storage.sql.verbs.usage import UsageVerbs
 from services.contract.errors import (
     ExportDeleted,
     ExportdError,
@@ -35,6 +37,7 @@ from services.contract.errors import (
     IllegalTransition,
     NotQueued,
     PasswordRequired,
+    QuotaExceeded,
     RequestIdReused,
 )
 from services.contract.spec import JobSpec
@@ -69,6 +72,7 @@ class Creation:
     spec: JobSpec
     mark: RequestMark | None
     sealed_password: bytes | None
+    quotas: Quotas = UNLIMITED_QUOTAS
 
 
 class ExportVerbs:
@@ -84,6 +88,7 @@ class ExportVerbs:
         self._listing = Listing(sql.dialect, max_looked_at)
         self._history = history_of(sql)
         self._places = Places(monotonic)
+        self._usage = UsageVerbs(sql)
 
     def create(self, db: sa.Connection, creations: Sequence[Creation]) -> list[Export | Exception]:
         """Create exports. A ListVerb."""
@@ -95,7 +100,11 @@ class ExportVerbs:
     def _created(self, db: sa.Connection, creation: Creation, new: list[Creation]) -> Export | Exception:
         """Add the export to those to be written, or return what its request_id identifies."""
         mark = creation.mark
-        if mark is None or self._takes(db, creation.export, mark):
+        try:
+            is_new = self._counted(db, creation, new) if creation.quotas.of_creates else self._is_new(db, creation)
+        except QuotaExceeded as refusal:
+            return refusal
+        if is_new or mark is None:
             new.append(creation)
             return creation.export
         self._write(db, new)  # the request_id may identify one of them
@@ -104,6 +113,18 @@ class ExportVerbs:
             return _the_same(_taken_by(db, creation.export.tenant, mark).one(), mark)
         except ExportdError as refusal:
             return refusal
+
+    def _is_new(self, db: sa.Connection, creation: Creation) -> bool:
+        return creation.mark is None or self._takes(db, creation.export, creation.mark)
+
+    def _counted(self, db: sa.Connection, creation: Creation, new: Sequence[Creation]) -> bool:
+        """As `_is_new`, for a tenant with quotas. Raises QuotaExceeded, and then the request_id is free."""
+        with db.begin_nested():
+            is_new = self._is_new(db, creation)
+            if is_new:
+                pending = sum(each.export.tenant == creation.export.tenant for each in new)
+                self._usage.created(db, creation.export, creation.quotas, pending)
+            return is_new
 
     def _write(self, db: sa.Connection, new: Sequence[Creation]) -> None:
         rows = [new_row(each.export, each.spec, each.sealed_password) for each in new]

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from services.api.domain.quotas import WINDOWS
 from services.api.domain.states import TERMINAL, Event, target
 from services.api.ports.exports import REQUEST_ID_LASTS
 from services.api.ports.retention import Kept
 from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.statements import Statements
-from services.api.storage.sql.tables import deliveries, exports, in_states, installation, line, requests, tenants
+from services.api.storage.sql.tables import deliveries, exports, in_states, installation, line, requests, tenants, usage
 from services.contract.job import LeaseRef
 
 _c = exports.c
@@ -45,6 +46,7 @@ _present = sa.select(sa.func.max(tenants.c.served)).scalar_subquery()
 _in_line = sa.exists().where(line.c.tenant == tenants.c.tenant)
 # Rows without effect: such a tenant starts at the present anyway. The row that defines the present stays.
 _idle = sa.delete(tenants).where(tenants.c.vtime <= _present, tenants.c.served < _present, sa.not_(_in_line))
+_unused = sa.delete(usage).where(usage.c.window_start <= _before)
 _store = sa.select(installation.c.store_id)
 _any_export = sa.select(_c.id).limit(1)
 
@@ -78,6 +80,7 @@ class RetentionVerbs:
         gone = db.execute(_tombstones, {"before": lapsed, "count": limit}).scalars().all()
         removed = db.execute(_lapsed, {"before": lapsed, "count": limit}).rowcount
         removed += db.execute(_idle).rowcount
+        db.execute(_unused, {"before": now - 2 * max(WINDOWS.values())})
         if ids := [*old, *gone]:
             removed += db.execute(_forget, {"ids": ids}).rowcount
         return removed

@@ -1,0 +1,9 @@
+CREATE TABLE usage (
+    tenant TEXT COLLATE "C" NOT NULL,
+    quota TEXT COLLATE "C" NOT NULL,
+    window_start BIGINT NOT NULL,
+    used BIGINT NOT NULL,
+    CONSTRAINT usage_key PRIMARY KEY (tenant, quota)
+);
+
+CREATE INDEX usage_over ON usage (window_start)
