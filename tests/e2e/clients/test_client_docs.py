@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from tests.docs import pages
 from tests.e2e.clients import npm
 from tests.e2e.conftest import House
-from tests.e2e.test_examples import DEFAULT_TARGET, run
+from tests.e2e.test_examples import DEFAULT_TARGET, FOLDER, run
 from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.slow
@@ -186,11 +186,12 @@ def test_go(quiet_house: House, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "suffix", "names"), [("java", "java", "Export.java"), ("csharp", "cs", "Export.cs")]
+    ("language", "suffix", "names"),
+    [("java", "java", "Export.java"), ("csharp", "cs", "Export.cs"), ("python", "py", "export_pb2.py")],
 )
 def test_other_languages_are_generated(language: str, suffix: str, names: str, tmp_path: Path) -> None:
-    """Their messages, by Debian's protobuf-compiler; their stubs where the plugin of gRPC is installed."""
-    if not shutil.which("protoc"):
+    """Their messages; their stubs where the plugin of gRPC is installed. Java and C# need Debian's protobuf-compiler."""
+    if language != "python" and not shutil.which("protoc"):
         pytest.skip(f"{language} was not generated: there is no protoc")
     generated(language, tmp_path)
     files = [path.name for path in tmp_path.rglob(f"*.{suffix}")]
@@ -211,6 +212,7 @@ def generated(language: str, into: Path) -> None:
     made = subprocess.run(
         [Path(sys.executable).with_name("buf"), "generate", "--template", into.parent / f"{language}.yaml"],
         cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        env={**os.environ, "PATH": f"{FOLDER}:{os.environ['PATH']}"},
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
 
