@@ -26,6 +26,9 @@ def object_store() -> Iterator[seaweed.ObjectStore]:
         yield store
 
 
+MAX_ID_CHARACTERS = 1000
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Thousands of tests stay until the end: whoever looks for garbage skips them."""
@@ -53,6 +56,9 @@ def pytest_configure() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Processes that share the tests need one order of them, also where parameters come from a set."""
+    long = [item.nodeid[:MAX_ID_CHARACTERS] for item in items if len(item.nodeid) > MAX_ID_CHARACTERS]
+    if long:  # ids that hold the values themselves have taken all memory, and differed in each process
+        raise pytest.UsageError(f"give the parameters names (ids=): {long[0]}…")
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.proof)

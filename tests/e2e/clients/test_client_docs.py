@@ -190,7 +190,7 @@ def test_go(quiet_house: House, tmp_path: Path) -> None:
     [("java", "java", "Export.java"), ("csharp", "cs", "Export.cs"), ("python", "py", "export_pb2.py")],
 )
 def test_other_languages_are_generated(language: str, suffix: str, names: str, tmp_path: Path) -> None:
-    """Their messages; their stubs where the plugin of gRPC is installed. Java and C# need Debian's protobuf-compiler."""
+    """Their messages; their stubs where the plugin of gRPC is installed. Java and C# need Debian's protoc."""
     if language != "python" and not shutil.which("protoc"):
         pytest.skip(f"{language} was not generated: there is no protoc")
     generated(language, tmp_path)

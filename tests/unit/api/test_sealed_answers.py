@@ -21,6 +21,7 @@ def test_an_answer_is_opened_with_its_key_for_its_question() -> None:
         (ANSWERS, SEALED[:5], "question"),
         (ANSWERS, b"", "question"),
     ],
+    ids=["another key", "another question", "a bit changed", "cut off", "nothing"],
 )
 def test_any_other_is_refused(answers: Answers, sealed: bytes, question: str) -> None:
     with pytest.raises(AnswerUnreadable):
