@@ -37,6 +37,8 @@ ROUTES = (
     Route("GET", "/v1/collections", "ListCollections"),
     Route("GET", "/v1/collections/{type}", "GetCollection"),
     Route("GET", "/v1/ids", "FindIds"),
+    Route("GET", "/v1/usage", "GetUsage"),
+    Route("GET", "/v1/tenant-usage", "GetTenantUsage"),
     Route("POST", f"{_EXPORT}:retry", "RetryExport"),
     Route("POST", "/v1/deliveries/{delivery_id}:redeliver", "RedeliverNotification"),
     Route("GET", "/v1/queue", "GetQueue"),
