@@ -50,7 +50,7 @@ def test_the_page_works_as_it_is_written(run: Run, sample: Path, tmp_path: Path,
     assert of_keys
     for line in [line for line in lines if line.startswith("exportd-api") and " revoke " not in line]:
         run(line)
-    run("exportd-api keys create --tenant acme --scopes create,read,keys > admin")
+    run("exportd-api keys create --tenant acme --scopes create,read,cancel,keys > admin")
     tls = {"EXPORTD_TLS_CERTIFICATE": "api.pem", "EXPORTD_TLS_KEY": "api.key"}
     files = {name: str(tmp_path / "tls" / file) for name, file in tls.items()}
     api = start_api(sample / "catalog.toml", tmp_path / "data", "127.0.0.1:0", "127.0.0.1:0", begin=forked, **files)
@@ -59,8 +59,8 @@ def test_the_page_works_as_it_is_written(run: Run, sample: Path, tmp_path: Path,
     try:
         run(with_tls.replace("localhost:50051", target))
         for line in of_keys:
-            (newest, *_) = json.loads(run(f"{admin} exportctl keys list --output json"))["keys"]
-            own = line.replace(" ID", f" {newest['id']}").replace("> key", "> made")
+            (one, *_) = json.loads(run(f"{admin} exportctl keys list --output json"))["keys"]
+            own = line.replace(" ID", f" {one['id']}").replace("> key", "> made")
             run(f"{admin} {own}")
             assert (tmp_path / "made").read_text().startswith("exd_")
     finally:

@@ -23,7 +23,20 @@ from tests.ports.agreement import agree, plain
 from tests.ports.bench import Bench, bench
 from tests.ports.defects import Defect, sound
 from tests.ports.invariants import check
-from tests.ports.moves import GIVEN_BACK, MOVES, POLICY, ZOMBIES, Move, Step, claim, complete, expire, fail, renew
+from tests.ports.moves import (
+    GIVEN_BACK,
+    MOVES,
+    POLICY,
+    WRITES,
+    ZOMBIES,
+    Move,
+    Step,
+    claim,
+    complete,
+    expire,
+    fail,
+    renew,
+)
 from tests.ports.samples import SECOND
 from tests.ports.snapshots import Snapshot
 
@@ -85,6 +98,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.made([move(self.world) for move in creates])
 
     create = _verb("create")
+    usage = _verb("usage")
     claim = _verb("claim")
     cancel = _verb("cancel")
     complete = _verb("complete", _leased)
@@ -113,7 +127,7 @@ class StoreMachine(RuleBasedStateMachine):
         for _ in range(1 + lost):
             self.made([move(self.world)])
 
-    @rule(moves=st.lists(st.one_of(*MOVES.values()), min_size=2, max_size=6))
+    @rule(moves=st.lists(st.one_of(*WRITES), min_size=2, max_size=6))
     def together(self, moves: Sequence[Move]) -> None:
         """They share a commit, in this order."""
         self.made([move(self.world) for move in moves])

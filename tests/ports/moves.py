@@ -357,6 +357,9 @@ MOVES: dict[str, st.SearchStrategy[Move]] = {
     "redeliver": _drawn(redeliver, back=BACK),
 }
 
+WRITES = tuple(move for name, move in MOVES.items() if name != "usage")
+"""Moves that share a transaction, in the order in which they are made; what is only read has no place among them."""
+
 _REPLACED = st.just(REPLACED)
 ZOMBIES: st.SearchStrategy[Move] = st.one_of(
     _drawn(complete, back=_REPLACED, sha256=st.just("ee" * 32), row_missing=st.just(value=False)),

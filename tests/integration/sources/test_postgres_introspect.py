@@ -19,7 +19,7 @@ SQLITE = """
 create table "Artist Names" (ArtistId integer primary key, Name nvarchar(120));
 create table Album (AlbumId integer primary key, Title text not null, ArtistId integer not null
   references "Artist Names" (ArtistId), Price numeric(10,2), released datetime, "2nd side" blob, page int, odd int, x);
-create table "page" ("order" integer, "Ñ1" date, "" text, unique ("order"));
+create table "page" ("order" integer not null, "Ñ1" date, "" text, unique ("order"));
 create table self (id integer primary key, parent integer references self (id));
 create view Latest as select * from Album;
 insert into "Artist Names" values (1, 'Ñandú');

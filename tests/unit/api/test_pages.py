@@ -32,7 +32,7 @@ SERVICES = [
     file.DESCRIPTOR.services_by_name[name]
     for file, name in ((export_service_pb2, "ExportService"), (operator_service_pb2, "OperatorService"))
 ]
-SINGLE = {"Export", "File", "Collection", "Delivery", "PreviewExportResponse", "Worker", "FindIdsResponse"}
+SINGLE = {"Export", "File", "Collection", "Delivery", "PreviewExportResponse", "Worker", "FindIdsResponse", "Usage"}
 """Answers that are one thing: what they list is bounded by itself."""
 
 LISTS = [

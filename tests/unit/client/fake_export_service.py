@@ -190,6 +190,10 @@ class FakeExportService(ExportServiceServicer):
         del self.exports[request.export_id]
         return Empty()
 
+    async def GetUsage(self, request, context):  # noqa: N802
+        await self._begin("GetUsage", request, context)
+        return service.Usage()
+
     async def FindIds(self, request, context):  # noqa: N802
         await self._begin("FindIds", request, context)
         kind = service.IdMatch

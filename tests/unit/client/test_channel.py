@@ -210,6 +210,7 @@ async def test_every_call_has_a_deadline(client: ExportClient | Threaded, servin
     await client.collections()
     await client.collection("Invoices")
     await client.find_ids("export-1")
+    await client.usage()
     await client.cancel(export.id)
     await client.delete(export.id)
     methods = {method.name for method in export_service_pb2.DESCRIPTOR.services_by_name["ExportService"].methods}

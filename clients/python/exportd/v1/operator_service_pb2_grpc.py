@@ -113,7 +113,7 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListWorkers(self, request, context):
-        """Lists the workers that have reported to this api process within the last minute. No errors of its own.
+        """Lists the workers that have reported within the last minute, with PostgreSQL to any process of the api. No errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,7 +57,7 @@ class OperatorServiceStub:
     its own.
     """
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListWorkersRequest, _operator_service_pb2.ListWorkersResponse]
-    """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
+    """Lists the workers that have reported within the last minute, with PostgreSQL to any process of the api. No errors of its own."""
     DrainWorker: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]
     """Tells a worker to take no new work, to finish its current exports, and to stop. NOT_FOUND / WORKER_NOT_FOUND."""
     GetTenantUsage: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.GetTenantUsageRequest, _export_service_pb2.Usage]
@@ -86,7 +86,7 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     its own.
     """
     ListWorkers: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListWorkersRequest, _operator_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
-    """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
+    """Lists the workers that have reported within the last minute, with PostgreSQL to any process of the api. No errors of its own."""
     DrainWorker: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]  # type: ignore[assignment]
     """Tells a worker to take no new work, to finish its current exports, and to stop. NOT_FOUND / WORKER_NOT_FOUND."""
     GetTenantUsage: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.GetTenantUsageRequest, _export_service_pb2.Usage]  # type: ignore[assignment]
@@ -142,7 +142,7 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_service_pb2.ListWorkersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.ListWorkersResponse, _abc.Awaitable[_operator_service_pb2.ListWorkersResponse]]:
-        """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
+        """Lists the workers that have reported within the last minute, with PostgreSQL to any process of the api. No errors of its own."""
 
     @_abc_1.abstractmethod
     def DrainWorker(

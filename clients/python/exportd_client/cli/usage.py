@@ -5,7 +5,7 @@ from rich.filesize import decimal
 
 from exportd_client import QuotaUsage, name_of
 from exportd_client.cli.exits import Exit
-from exportd_client.cli.options import shared_options
+from exportd_client.cli.options import Text, shared_options
 from exportd_client.cli.session import Session, in_session
 from exportd_client.cli.tables import Column
 
@@ -13,7 +13,7 @@ USAGE = (Column("QUOTA"), Column("USED", right=True), Column("LIMIT", right=True
 
 
 @click.command()
-@click.option("--of", default=None, help="Another tenant, for operators with a key for all tenants.")
+@click.option("--of", type=Text(), default=None, help="Another tenant, for operators with a key for all tenants.")
 @shared_options
 @in_session
 async def usage(session: Session, /, of: str | None) -> Exit:
