@@ -92,6 +92,7 @@ class _Shared(Generic[Task, Item]):
         self._parts: deque[_Part[Item]] = deque()
         self._workers: list[_Worker] = []
         self._open = 0
+        self._exhausted = False
         self._stopped = False
         self._failed: BaseException | None = None
 
@@ -124,7 +125,7 @@ class _Shared(Generic[Task, Item]):
     def _next_part(self) -> _Part[Item] | None:
         """Return the next part that a lane has begun; None after the last one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._parts or self._failed or not self._open)
+            self._changed.wait_for(lambda: self._parts or self._failed or self._exhausted or not self._open)
             if self._failed:
                 raise self._failed
             if self._parts:
@@ -181,6 +182,8 @@ class _Shared(Generic[Task, Item]):
                 self._parts.append(part)
                 self._changed.notify_all()
                 return task, part
+            self._exhausted = True  # a lane that is still being opened is not needed
+            self._changed.notify_all()
             return None
 
     def _do(self, task: Task, part: _Part[Item], lane: Lane[Task, Item]) -> None:

@@ -83,10 +83,11 @@ def late(lane: Lane, behind: Lane) -> Callable[[], AbstractContextManager[Lane]]
 def test_one_lane_is_enough() -> None:
     opened, done = threading.Event(), threading.Event()
     closed: list[Lane] = []
+    told: list[bool] = []
 
     @contextmanager
     def too_late() -> Iterator[Lane]:
-        done.wait(PATIENCE_S)
+        told.append(done.wait(PATIENCE_S))
         lane = Lane(1)
         yield lane
         closed.append(lane)
@@ -97,6 +98,7 @@ def test_one_lane_is_enough() -> None:
     done.set()  # nobody waited for it
     assert opened.wait(PATIENCE_S)
     assert closed[0].tasks == []
+    assert told == [True]
 
 
 def test_what_a_task_raises_comes_in_its_place() -> None:
