@@ -78,7 +78,7 @@ def _built(order: Order, report: Report) -> Built:
     try:
         return _made(order, report, as_lines=True)
     except LinesUnfit:
-        logs.get().info("lines_not_usable", reference=order.reference)
+        logs.get().info("database_csv_not_exact", reference=order.reference)
         return _made(order, report, as_lines=False)
 
 

@@ -151,7 +151,7 @@ class GrpcQueue:
         try:
             await self.fail(LeaseRef(message.export_id, message.lease_id), UNREADABLE)
         except ExportdError as error:
-            logs.get().warning("job_not_refused", export_id=message.export_id, reason=error.reason)
+            logs.get().warning("job_unreadable_not_reported", export_id=message.export_id, reason=error.reason)
 
 
 @asynccontextmanager
