@@ -3,6 +3,7 @@
 import atexit
 import gc
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -42,6 +43,8 @@ def pytest_collection() -> Iterator[None]:
 
 def pytest_sessionfinish() -> None:
     gc.unfreeze()
+    if databases := sys.modules.get("tests.servers.databases"):
+        databases.close()
 
 
 def pytest_configure() -> None:

@@ -21,6 +21,11 @@ def server() -> str:
     return _RUNNING.enter_context(postgres())
 
 
+def close() -> None:
+    """End the server, if there is one. At the end of a process it is too late: xdist does not wait for those."""
+    _RUNNING.close()
+
+
 def url_of(database: str) -> str:
     """The address of a database."""
     address, _, query = server().partition("?")
