@@ -1,19 +1,17 @@
 """The command that asks a running gateway for its health: what containers and service managers call."""
 
 import argparse
-import http.client
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from typing import TextIO
 
 from services.gateway.settings import from_env
+from services.runtime.metrics import fetched
 from services.runtime.startup import CannotStart
 
 READY, NOT_READY = 0, 1
 DEFAULT_TIMEOUT_S = 5.0
 _GAUGE = re.compile(r"^exportd_gateway_ready ([01])", re.MULTILINE)
-_ANY = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - asked for, not bound
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO) -> int:
@@ -43,13 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _state(metrics: str, timeout_s: float) -> str:
-    host, _, port = metrics.rpartition(":")
-    with closing(
-        http.client.HTTPConnection(_ANY.get(host, host).strip("[]"), int(port), timeout=timeout_s)
-    ) as endpoint:
-        try:
-            endpoint.request("GET", "/metrics")
-            answer = endpoint.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            return "UNAVAILABLE"
-    return "READY" if _GAUGE.findall(answer.decode()) == ["1"] else "NOT_READY"
+    answer = fetched(metrics, timeout_s)
+    if answer is None:
+        return "UNAVAILABLE"
+    return "READY" if _GAUGE.findall(answer) == ["1"] else "NOT_READY"

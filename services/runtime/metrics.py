@@ -1,12 +1,14 @@
 """The HTTP port for Prometheus."""
 
+import http.client
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from services.runtime.settings import reached
 from services.runtime.startup import CannotListen
 
 
@@ -41,3 +43,14 @@ def served(address: str, registry: CollectorRegistry, setting: str) -> Iterator[
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def fetched(address: str, timeout_s: float) -> str | None:
+    """Return the metrics that a process of this machine serves at `address`; None if it does not answer."""
+    host, _, port = reached(address).rpartition(":")
+    with closing(http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout_s)) as endpoint:
+        try:
+            endpoint.request("GET", "/metrics")
+            return endpoint.getresponse().read().decode()
+        except (OSError, http.client.HTTPException):
+            return None

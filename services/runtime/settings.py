@@ -142,3 +142,12 @@ def is_loopback(address: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+_ANY = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "*": "127.0.0.1"}  # noqa: S104 - asked for, not bound
+
+
+def reached(listen: str) -> str:
+    """Return the HOST:PORT at which this machine reaches a server that listens at `listen`."""
+    host, _, port = listen.rpartition(":")
+    return f"{_ANY.get(host, host)}:{port}"

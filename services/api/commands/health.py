@@ -10,12 +10,12 @@ from cryptography import x509
 from grpc_health.v1 import health_pb2
 
 from services.api.settings import ApiSettings
+from services.runtime.settings import reached
 from services.runtime.startup import using
 from services.tls.files import TlsFiles
 
 SERVING, NOT_SERVING = 0, 1
 DEFAULT_TIMEOUT_S = 5.0
-_ANY = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "*": "127.0.0.1"}  # noqa: S104 - asked for, not bound
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO) -> int:
@@ -29,7 +29,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO) -> in
         parser.error("--certificate and --key belong together")
     settings = ApiSettings.from_env(environ)
     shown = TlsFiles(given.certificate, given.key) if given.certificate else None
-    with _channel(_reached(settings.listen), settings.tls, shown) as channel:
+    with _channel(reached(settings.listen), settings.tls, shown) as channel:
         answer = _answer(channel, given.timeout)
     out.write(f"{answer}\n")
     return SERVING if answer == "SERVING" else NOT_SERVING
@@ -46,12 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--certificate", type=Path, help="a certificate for an api that asks callers for one (PEM)")
     parser.add_argument("--key", type=Path, help="the private key of that certificate (PEM)")
     return parser
-
-
-def _reached(listen: str) -> str:
-    """Return the address at which this machine reaches a server that listens at `listen`."""
-    host, _, port = listen.rpartition(":")
-    return f"{_ANY.get(host, host)}:{port}"
 
 
 def _answer(channel: grpc.Channel, timeout_s: float) -> str:
