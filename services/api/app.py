@@ -342,6 +342,7 @@ class _Parts:
             self.metrics,
             self._world,
             reflection=self._settings.reflection,
+            connection_age=self._settings.connection_age,
             shares_ports=self._settings.process is not None,
         )
 

@@ -72,6 +72,7 @@ class ApiSettings:
     listen: str
     queue_listen: str
     metrics: str
+    connection_age: timedelta
     drain_grace: timedelta
     download_url_life: timedelta
     log_format: str
@@ -112,6 +113,7 @@ class ApiSettings:
                 "127.0.0.1:9464",
                 beyond_loopback=read.yes("EXPORTD_METRICS_BEYOND_LOOPBACK"),
             ),
+            connection_age=read.seconds("EXPORTD_CONNECTION_AGE_S", 1800, 1, 7 * 86400),
             drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 3600),
             download_url_life=read.seconds("EXPORTD_DOWNLOAD_URL_LIFE_S", 300, 1, 900),
             log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),

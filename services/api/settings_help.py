@@ -37,6 +37,10 @@ HELP: Mapping[str, str] = {
     ),
     "EXPORTD_REFLECTION": "gRPC reflection on the callers' port. `auto` is `on` if that port is on loopback.",
     "EXPORTD_LOG_FORMAT": "Format of the log. `auto` is `human` on a terminal and `json` elsewhere.",
+    "EXPORTD_CONNECTION_AGE_S": (
+        "After how long a connection is replaced by a new one, so that clients spread over new processes, and "
+        "certificates are verified again. Running calls end on the old one."
+    ),
     "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long running calls may take to end.",
     "EXPORTD_DOWNLOAD_URL_LIFE_S": "How long a download URL of the object store is valid.",
     "EXPORTD_TENANTS": "The tenants file: weights, caps and callback secrets. Read again at SIGHUP.",

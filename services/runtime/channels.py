@@ -1,5 +1,7 @@
 """Options of gRPC servers and channels."""
 
+from datetime import timedelta
+
 Options = list[tuple[str, int]]
 
 MAX_PENDING_CALLS = 50_000
@@ -15,9 +17,14 @@ It is enough for hundreds of leases, or for sixteen jobs with the most columns.
 """
 
 
-def server_options(max_receive_bytes: int, *, shares_port: bool = False) -> Options:
-    """Return the options of a server. A second bind to its port fails visibly, unless it `shares_port`."""
+def server_options(max_receive_bytes: int, connection_age: timedelta, *, shares_port: bool = False) -> Options:
+    """Return the options of a server. A second bind to its port fails visibly, unless it `shares_port`.
+
+    After `connection_age`, give or take a tenth, the server asks a client to open a new connection. The calls that run
+    on the old one may end there, however long they take.
+    """
     return [
+        ("grpc.max_connection_age_ms", connection_age // timedelta(milliseconds=1)),
         ("grpc.so_reuseport", int(shares_port)),
         ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),  # beyond gRPC's own limit calls end without a reason
         ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),

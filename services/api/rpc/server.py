@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -83,6 +84,7 @@ class Servers:
         world: World,
         *,
         reflection: bool,
+        connection_age: timedelta,
         shares_ports: bool = False,
     ) -> None:
         """With `reflection` callers may ask for the services and their message types.
@@ -91,6 +93,7 @@ class Servers:
         one of them.
         """
         self._shares_ports = shares_ports
+        self._connection_age = connection_age
         self._health = HealthServicer(SERVICES)
         public = CallInterceptor(metrics, world, MAX_REQUEST_BYTES, gates.callers)
         queue_calls = CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES, gates.workers)
@@ -127,7 +130,8 @@ class Servers:
 
         Thus a request that is too large is refused with exportd's own error.
         """
-        options = server_options(max_request_bytes + MAX_EXCESS_BYTES, shares_port=self._shares_ports)
+        max_bytes = max_request_bytes + MAX_EXCESS_BYTES
+        options = server_options(max_bytes, self._connection_age, shares_port=self._shares_ports)
         server = grpc.aio.server(interceptors=[interceptor], options=options)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         return server
