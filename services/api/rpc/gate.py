@@ -56,6 +56,9 @@ OF_ALL_TENANTS = frozenset({"/exportd.v1.OperatorService/DrainWorker", "/exportd
 MAX_WORKERS = 10_000
 """How many workers' credentials a process remembers."""
 
+ANONYMOUS = "anonymous"
+"""The principal of a caller without credentials: on loopback, as long as no key exists."""
+
 _BEARER = re.compile("[Bb]earer ([^ ]{1,200})")
 
 
@@ -64,6 +67,16 @@ class Caller:
     """The caller of a call. `key` is None on loopback as long as no key exists."""
 
     key: Key | None = None
+
+    @property
+    def principal(self) -> str:
+        """Who calls, as text for logs and records: `key:` and the id of the key, or ANONYMOUS without credentials."""
+        return f"key:{self.key_id}" if self.key else ANONYMOUS
+
+    @property
+    def key_id(self) -> str:
+        """The id of the caller's key; empty if there is none."""
+        return self.key.id if self.key else ""
 
     def sees(self, tenant: str) -> bool:
         """Whether the caller may see data of this tenant."""
