@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import uvloop
 
+from services.gateway.descriptions.door import DescriptionDoor
 from services.gateway.http.bodies import Bodies
 from services.gateway.http.certificates import HttpsCertificates
 from services.gateway.http.credentials import Credentials
@@ -56,7 +57,7 @@ async def run(
     certificates = HttpsCertificates(settings.tls, "EXPORTD_GATEWAY_TLS_CERTIFICATE") if settings.tls else None
     api, server = Api(settings.api, settings.call_timeout.total_seconds()), HttpServer(settings.limits, metrics)
     _check_tls(settings)
-    _open_doors(settings, api, server, metrics)
+    open_doors(settings, api, server, metrics)
     metrics.follow(lambda: server.connections, lambda: api.is_reached and not server.draining.is_set())
     with on_hangup(_ignore, early), served(settings.metrics, metrics.registry, "EXPORTD_GATEWAY_METRICS"):
         async with api:
@@ -68,7 +69,8 @@ async def run(
     logs.get().info("stopped")
 
 
-def _open_doors(settings: GatewaySettings, api: Api, server: HttpServer, metrics: GatewayMetrics) -> None:
+def open_doors(settings: GatewaySettings, api: Api, server: HttpServer, metrics: GatewayMetrics) -> None:
+    """Add every route to the application of the server."""
     surroundings = Surroundings(
         api=api,
         credentials=Credentials(is_local=settings.is_local),
@@ -78,6 +80,7 @@ def _open_doors(settings: GatewaySettings, api: Api, server: HttpServer, metrics
     )
     for door in (Health(surroundings), NativeDoor(surroundings), SyntageDoor(surroundings), XdentDoor(surroundings)):
         door.add_routes(server.application)
+    DescriptionDoor().add_routes(server.application)
 
 
 def _check_tls(settings: GatewaySettings) -> None:

@@ -9,7 +9,9 @@ from aiohttp import web
 from exportd_client.errors import Violation
 from services.gateway.http.problems import invalid
 
-_TYPES = frozenset({"application/json", "application/ld+json"})
+JSON = "application/json"
+_TYPES = frozenset({JSON, "application/ld+json"})
+_UTF_8 = "utf-8"
 
 
 class Bodies:
@@ -26,15 +28,15 @@ class Bodies:
         text = await self._read(request)
         if not text.strip():
             return {}
-        if request.content_type not in _TYPES:
-            raise web.HTTPUnsupportedMediaType(text="the body must be application/json")
+        if request.content_type not in _TYPES or (request.charset or _UTF_8).lower() != _UTF_8:
+            raise _unsupported("the body must be application/json in UTF-8")
         return _object(text)
 
     async def _read(self, request: web.Request) -> bytes:
         if not request.body_exists:
             return b""
         if "Content-Encoding" in request.headers:
-            raise web.HTTPUnsupportedMediaType(text="the body must not be compressed")
+            raise _unsupported("the body must not be compressed")
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await request.read()
@@ -42,9 +44,13 @@ class Bodies:
             raise web.HTTPRequestTimeout(text="the body took too long to arrive") from None
 
 
+def _unsupported(text: str) -> web.HTTPException:
+    return web.HTTPUnsupportedMediaType(text=text, headers={"Accept": JSON})
+
+
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+        document = json.loads(text.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
     except (ValueError, RecursionError) as wrong:
         raise invalid(Violation("", f"the body is no JSON: {_reason(wrong)}")) from None
     if not isinstance(document, dict):

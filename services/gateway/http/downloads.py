@@ -12,7 +12,9 @@ from exportd.v1.export_service_pb2 import DownloadFileRequest
 from exportd_client.errors import ExportdError
 from services.gateway.http.doors import Surroundings
 from services.gateway.http.file_names import disposition
+from services.gateway.http.problems import MEDIA_TYPE, answer, document
 from services.gateway.http.ranges import Part, Unsatisfiable, is_another, is_known, part_of
+from services.gateway.http.request_ids import request_id_of
 from services.gateway.upstream.api import Caller
 from services.gateway.upstream.download import Download
 from services.runtime import logs
@@ -39,15 +41,15 @@ class Downloads:
     ) -> web.StreamResponse:
         file = await self._file(source, caller)
         if is_another(request, file.sha256):
-            return _bare(HTTPStatus.PRECONDITION_FAILED, file)
+            return _refused(request, HTTPStatus.PRECONDITION_FAILED, "the file is another one", _tag(file))
         if is_known(request, file.sha256):
-            return _bare(HTTPStatus.NOT_MODIFIED, file)
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=_tag(file))
         if request.method == "HEAD":
             return _head(file)
         try:
             part = part_of(request, file.sha256, file.size_bytes)
         except Unsatisfiable:
-            return _unsatisfiable(file)
+            return _unsatisfiable(request, file)
         async with self._begun(source, caller, part, file.sha256) as download:
             return await self._send(request, download, part)
 
@@ -87,7 +89,7 @@ class Downloads:
 def _headers(file: File) -> Mapping[str, str]:
     digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
     return {
-        "ETag": f'"{file.sha256}"',
+        **_tag(file),
         "Accept-Ranges": "bytes",
         "Content-Disposition": disposition(file.filename),
         "Repr-Digest": f"sha-256=:{digest}:",
@@ -111,10 +113,15 @@ def _head(file: File) -> web.Response:
     return web.Response(headers=headers)
 
 
-def _bare(status: HTTPStatus, file: File) -> web.Response:
-    return web.Response(status=status, headers={"ETag": f'"{file.sha256}"'})
+def _tag(file: File) -> dict[str, str]:
+    return {"ETag": f'"{file.sha256}"'}
 
 
-def _unsatisfiable(file: File) -> web.Response:
-    headers = {"Content-Range": f"bytes */{file.size_bytes}", "ETag": f'"{file.sha256}"'}
-    return web.Response(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
+def _unsatisfiable(request: web.Request, file: File) -> web.Response:
+    headers = {"Content-Range": f"bytes */{file.size_bytes}", **_tag(file)}
+    text = f"the file has {file.size_bytes} bytes"
+    return _refused(request, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, text, headers)
+
+
+def _refused(request: web.Request, status: HTTPStatus, text: str, headers: Mapping[str, str]) -> web.Response:
+    return answer(status, document(status, text, request_id_of(request)), headers, MEDIA_TYPE)

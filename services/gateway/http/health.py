@@ -1,9 +1,11 @@
 """What load balancers and service managers ask: is the process there, and does it reach the api?"""
 
+import json
 from http import HTTPStatus
 
 from aiohttp import web
 
+from services.gateway.http.bodies import JSON
 from services.gateway.http.doors import Surroundings
 
 
@@ -31,4 +33,4 @@ class Health:
 
 
 def _state(state: str, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
-    return web.json_response({"status": state}, status=status)
+    return web.Response(body=json.dumps({"status": state}).encode(), status=status, content_type=JSON)

@@ -18,6 +18,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _GONE = 499
 """What the log and the metrics have for a request whose caller left."""
 
+_TELLING = ("Allow", "Accept")
+"""Headers of an error that say what is allowed instead."""
+
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -83,7 +86,7 @@ def _of_http(request: web.Request, refused: web.HTTPException) -> web.Response:
     status = HTTPStatus(refused.status)
     text = refused.text if refused.text and not refused.text.startswith(f"{refused.status}:") else status.description
     response = _of_status(request, status, text)
-    response.headers.update({name: refused.headers[name] for name in ("Allow",) if name in refused.headers})
+    response.headers.update({name: refused.headers[name] for name in _TELLING if name in refused.headers})
     if status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT):
         response.force_close()  # the rest of the body is not read
     return response

@@ -13,7 +13,7 @@ from services.gateway.http import events
 from services.gateway.http.doors import Surroundings
 from services.gateway.http.downloads import Downloads
 from services.gateway.http.idempotency import make_repeatable
-from services.gateway.native.messages import from_query, request_from, shown
+from services.gateway.native.messages import check_empty, from_query, request_from, shown
 from services.gateway.native.routes import ROUTES, Route
 from services.gateway.upstream.api import Caller
 from services.gateway.upstream.methods import METHODS
@@ -46,8 +46,9 @@ class NativeDoor:
 
     async def _message(self, route: Route, request: web.Request) -> Message:
         kind = METHODS[route.method].request
-        query = from_query(kind, request.query)
-        document = await self._around.bodies.json(request) if route.has_body else query
+        if not route.has_query:
+            check_empty(request.query)
+        document = await self._around.bodies.json(request) if route.has_body else from_query(kind, request.query)
         message: Message = request_from(kind, document, request.match_info)
         if route.has_body:
             make_repeatable(request, message)

@@ -18,6 +18,11 @@ class Route:
         """Whether the rest of the request is in the body. Otherwise it is in the query."""
         return self.verb == "POST"
 
+    @property
+    def has_query(self) -> bool:
+        """Whether the query has fields of the request. Which part of a file is sent is said by headers."""
+        return not self.has_body and self.method not in ("DownloadFile", "GetDownloadUrl")
+
 
 ROUTES = (
     Route("POST", "/v1/exports", "CreateExport"),

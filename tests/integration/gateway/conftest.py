@@ -13,6 +13,7 @@ from services.gateway import app
 from services.gateway.settings import from_env
 from services.runtime.signals import StopSignals
 from tests.integration.api.conftest import Api, api, clock, leases, settings, worker
+from tests.integration.gateway.described import checked
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ async def opened(target: str, **settings: str) -> AsyncIterator[Gateway]:
     await asyncio.wait([running, port], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         await running
-    async with aiohttp.ClientSession(auto_decompress=False) as session:
+    async with aiohttp.ClientSession(auto_decompress=False, middlewares=(checked,)) as session:
         yield Gateway(f"http://127.0.0.1:{port.result()}", stop, session)
     stop.drain.set()
     await running

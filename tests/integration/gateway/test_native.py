@@ -12,6 +12,7 @@ from services.gateway.native.routes import ROUTES
 from services.gateway.upstream.methods import METHODS
 from tests.integration.api.conftest import Api, Worker, until
 from tests.integration.gateway.conftest import Gateway
+from tests.integration.gateway.described import check_value
 
 NOBODY = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
@@ -71,9 +72,16 @@ async def test_one_key_is_one_export(gateway: Gateway) -> None:
         ({"colour": "red", "csv": {"quote": "'"}}, {"colour", "csv.quote"}),
         ({"columns": [{"field": "id"}, {"name": "x"}]}, {"columns[1].name"}),
         ({"fileTypes": [], "file_types": []}, {"file_types"}),
-        ({"format": "CSV"}, {""}),
-        ({"filename": "\ud800"}, {""}),
-        ({"priority": 10**30}, {""}),
+        ({"format": "CSV"}, {"format"}),
+        ({"filename": "\ud800"}, {"filename"}),
+        ({"priority": 10**30}, {"priority"}),
+        ({"priority": "3", "maxAttempts": None, "validateOnly": 1}, {"priority", "max_attempts", "validate_only"}),
+        ({"priority": 1.5, "format": 2, "fileTypes": "x"}, {"priority", "format", "file_types"}),
+        ({"csv": [], "columns": [7], "labels": [], "password": 5}, {"csv", "columns[0]", "labels", "password"}),
+        ({"labels": {"a": 1, "b": None}}, {"labels[a]", "labels[b]"}),
+        ({"labels": {"\ud800": "a"}}, {"labels"}),
+        ({"ttl": "5", "changedSince": "2026-1-1T0:0:0Z"}, {"ttl", "changed_since"}),
+        ({"ttl": "999999999999s", "changedSince": "2026-13-01T00:00:00Z"}, {"ttl", "changed_since"}),
         ({"priority": 99}, {"priority"}),
     ],
 )
@@ -93,6 +101,7 @@ async def test_a_mistake_in_a_body_names_its_field(gateway: Gateway, body: dict[
         (b'{"a":' * 100_000, 400),
         (b'{"priority": 1' + b"0" * 5000 + b"}", 400),
         (b"\xff\xfe\x00", 400),
+        ('{"uri": "/shops/7/orders"}'.encode("utf-16"), 400),
         (b'{"uri": "' + b"x" * (1 << 20) + b'"}', 413),
         (b'{"uri": "/' + b"x" * 100_000 + b'"}', 400),
     ],
@@ -113,11 +122,24 @@ async def test_a_body_that_is_none_is_refused(gateway: Gateway, text: bytes, sta
         (f"/v1/exports/{NOBODY}?exportId={NOBODY}", "exportId"),
         (f"/v1/exports/{NOBODY}?view=FULL", "view"),
         ("/v1/exports?pageSize=-1", "page_size"),
+        ("/v1/exports?pageSize=%2B1", "page_size"),
+        ("/v1/exports?pageSize=1.0", "page_size"),
+        ("/v1/exports?states=1", "states[0]"),
+        ("/v1/exports?labels[a]=b&labels[a]=c", "labels[a]"),
+        ("/v1/exports?createdAfter=yesterday", "created_after"),
+        (f"/v1/exports/{NOBODY}/content?offset=1", "offset"),
+        (f"/v1/files/{NOBODY}/download-url?exportId={NOBODY}", "exportId"),
     ],
 )
 async def test_a_mistake_in_a_query_names_its_parameter(gateway: Gateway, path: str, field: str) -> None:
     refused = await gateway.json("GET", path, 400)
     assert [each["field"] for each in refused["violations"]] == [field]
+
+
+async def test_what_belongs_into_the_body_is_not_taken_from_the_query(gateway: Gateway) -> None:
+    body = {"uri": "/shops/7/orders"}
+    refused = await gateway.json("POST", "/v1/exports?priority=3", 400, json=body)
+    assert [each["field"] for each in refused["violations"]] == ["priority"]
 
 
 async def test_a_path_with_odd_characters_is_no_other_route(gateway: Gateway) -> None:
@@ -147,7 +169,10 @@ async def test_changes_come_as_events_until_the_end(api: Api, gateway: Gateway, 
 
 def _events(text: str) -> list[tuple[str, dict[str, Any]]]:
     blocks = [block.split("\n") for block in text.split("\n\n") if block.startswith("id: ")]
-    return [(number.removeprefix("id: "), json.loads(data.removeprefix("data: "))) for number, data in blocks]
+    events = [(number.removeprefix("id: "), json.loads(data.removeprefix("data: "))) for number, data in blocks]
+    for _, export in events:
+        check_value("native", {"$ref": "#/components/schemas/Export"}, export)
+    return events
 
 
 async def test_a_quiet_stream_has_comments(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

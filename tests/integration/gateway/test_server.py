@@ -117,8 +117,12 @@ async def test_a_preview_without_a_worker_says_when_to_ask_again(gateway: Gatewa
 async def test_a_form_is_no_json(gateway: Gateway) -> None:
     for headers in ({"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}):
         await gateway.json("POST", LIST, 415, data=b"{}", headers=headers)
-    packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    await gateway.json("POST", LIST, 415, data=b"{}", headers=packed)
+    for headers in (
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+        {"Content-Type": "application/json; charset=latin-1"},
+    ):
+        await gateway.json("POST", LIST, 415, data=b"{}", headers=headers)
+    await gateway.json("POST", LIST, 400, data=b"{}", headers={"Content-Type": "application/json; charset=UTF-8"})
 
 
 async def raw(gateway: Gateway, sent: bytes) -> bytes:
