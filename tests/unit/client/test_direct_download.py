@@ -15,7 +15,7 @@ from tests.unit.client.fake_export_service import FakeExportService, Refusal
 from tests.unit.client.fake_store import FakeStore, fake_store
 from tests.unit.client.program import Exportctl
 
-CONTENT = random.Random(7).randbytes(3_000_000)
+CONTENT = random.Random(7).randbytes(300_000)
 NOBODY = "http://127.0.0.1:9/bucket/key?X-Amz-Signature=secret"
 
 
@@ -53,12 +53,12 @@ async def test_without_the_option_none_does(
 async def test_what_breaks_off_goes_on_with_another_url(
     client: ExportClient, fake: FakeExportService, store: FakeStore, tmp_path: Path
 ) -> None:
-    store.cuts = [1_000_000, 0, 5]
+    store.cuts = [100_000, 0, 5]
     store.statuses = [403, 503]
     await client.download(fake.with_file(CONTENT), tmp_path / "a", direct=True)
     assert (tmp_path / "a").read_bytes() == CONTENT
     assert streamed(fake) == []
-    assert store.offsets == [0, 0, 0, 1_000_000, 1_000_000, 1_000_005]
+    assert store.offsets == [0, 0, 0, 100_000, 100_000, 100_005]
     assert len(fake.asked(service.GetDownloadUrlRequest)) == len(store.offsets)
 
 
