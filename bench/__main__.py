@@ -6,11 +6,13 @@ machine.
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
-from bench import report, workload
+from bench import report, stores, workload
 from bench.checks import WrongOutput
 from bench.groups import DEFAULT, GROUPS
+from bench.peer import NotMeasured
 from bench.report import Result
 
 OUTPUT = Path("build/bench.json")
@@ -22,12 +24,18 @@ def main() -> None:
     parser.add_argument(
         "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; default: {' '.join(DEFAULT)}"
     )
-    groups = parser.parse_args().groups or DEFAULT
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite", help="postgres: beside a bucket")
+    arguments = parser.parse_args()
+    groups = arguments.groups or DEFAULT
     unknown = [group for group in groups if group not in GROUPS]
     if unknown:
         parser.error(f"no such group: {', '.join(unknown)}; there are {', '.join(GROUPS)}")
     workload.parts(workload.folder() / "rows", 1)
-    sys.exit(_run(list(groups)))
+    try:
+        with stores.shared() if arguments.store == "postgres" else nullcontext():
+            sys.exit(_run(list(groups)))
+    except NotMeasured as problem:
+        sys.exit(str(problem))
 
 
 def _run(groups: list[str]) -> int:

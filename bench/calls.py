@@ -5,13 +5,11 @@ Both have the same caller and are measured in turns. Exports stay QUEUED, since 
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import report, servers
+from bench import report, servers, stores
 from bench.caller import TENANT
 from bench.checks import WrongOutput
 from bench.peer import NotMeasured
@@ -25,7 +23,6 @@ from exportd_client import ExportClient
 _TURNS, _TURN_S = 3, 2.5
 _ASKED_FOR = 500
 """How many exports GetExport reads. They are from random places in the queue."""
-_OF_TENANT = "select id from exports where state = 'QUEUED' and tenant = ? order by id"
 _GOAL = report.at_least(0.5)
 
 
@@ -97,8 +94,7 @@ async def _created(target: str) -> Export:
 
 def _queued(directory: Path) -> list[str]:
     """Return the ids of the queued exports in the database, oldest first."""
-    with closing(sqlite3.connect(f"file:{directory / 'data' / 'exportd.sqlite3'}?mode=ro", uri=True)) as database:
-        return [id_ for (id_,) in database.execute(_OF_TENANT, (TENANT,))]
+    return [*stores.current().queued(directory / "data", TENANT)]
 
 
 def _some(ids: Sequence[str]) -> list[str]:

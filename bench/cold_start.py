@@ -16,9 +16,10 @@ from bench import report
 from bench.places import parquet_files
 from bench.report import Goal, Result
 from bench.service import configure, finished
+from bench.stores import current
 from bench.turns import guarded
 from bench.workload import folder
-from demo.processes import start_api, start_worker
+from demo.processes import ServiceProcess, installed, start_api, start_worker
 from exportd_client import ExportClient
 
 _TIMES = 5
@@ -47,7 +48,7 @@ def _api() -> float:
     """Return the seconds of a start with an existing database."""
     directory = _configured()
     begun = time.perf_counter()
-    api = start_api(directory / "catalog.toml", directory / "data", "127.0.0.1:0", "127.0.0.1:0")
+    api = _api_of(directory)
     seconds = time.perf_counter() - begun
     api.terminate()
     return seconds
@@ -56,19 +57,26 @@ def _api() -> float:
 def _worker() -> float:
     """Return the seconds of a start with a waiting job."""
     directory = _configured()
-    api = start_api(directory / "catalog.toml", directory / "data", "127.0.0.1:0", "127.0.0.1:0")
+    api = _api_of(directory)
     try:
         return asyncio.run(_first_job(directory, api.first_line))
     finally:
         api.terminate()
 
 
+def _api_of(directory: Path) -> ServiceProcess:
+    data = directory / "data"
+    settings = current().settings(data)
+    return start_api(directory / "catalog.toml", data, "127.0.0.1:0", "127.0.0.1:0", begin=installed, **settings)
+
+
 async def _first_job(directory: Path, ports: dict[str, int]) -> float:
     async with ExportClient(f"127.0.0.1:{ports['port']}") as client:
         made = await client.create("/few", format="csv")
         begun = time.time()
+        settings = current().settings(directory / "data")
         sources, data, queue = directory / "sources.toml", directory / "data", f"127.0.0.1:{ports['queue_port']}"
-        worker = await asyncio.to_thread(start_worker, sources, data, queue)
+        worker = await asyncio.to_thread(start_worker, sources, data, queue, begin=installed, **settings)
         try:
             return (await finished(client, made.id)).start_time.ToNanoseconds() / 1e9 - begun
         finally:

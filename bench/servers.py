@@ -16,7 +16,8 @@ from bench.peer import NotMeasured
 from bench.places import parquet_files
 from bench.processor_time import Watched
 from bench.service import configure
-from demo.processes import DidNotStart, start_api
+from bench.stores import current
+from demo.processes import DidNotStart, installed, start_api
 
 _H2LOAD_S = 2
 _HEADERS = [
@@ -75,8 +76,10 @@ class Server:
 def api(directory: Path) -> Iterator[Server]:
     """Run an api without a worker, with its data below `directory`; exports stay QUEUED. Raises NotMeasured."""
     configure(directory, "csv", parquet_files())
+    data = directory / "data"
+    settings = current().settings(data)
     try:
-        process = start_api(directory / "catalog.toml", directory / "data", "127.0.0.1:0", "127.0.0.1:0")
+        process = start_api(directory / "catalog.toml", data, "127.0.0.1:0", "127.0.0.1:0", begin=installed, **settings)
     except DidNotStart as problem:
         raise NotMeasured(str(problem).strip().splitlines()[-1][-300:]) from problem
     try:

@@ -13,6 +13,7 @@ import psutil
 from bench.peer import NotMeasured, Ran, peak_mb
 from bench.places import Place, parquet_files
 from bench.processor_time import Watched
+from bench.stores import current
 from bench.workload import COLUMNS, TYPES, folder
 from demo.processes import DidNotStart, Services, running
 from exportd_client import Export, ExportClient, ExportdError, FormatName, name_of
@@ -34,9 +35,10 @@ class Service:
 
     def __enter__(self) -> Self:
         configure(self._directory, self._format, self._source or parquet_files())
+        more = self._more | current().settings(self.data)
         try:
             self._services = self._stack.enter_context(
-                running(self._directory, self._directory / "data", "127.0.0.1:0", "127.0.0.1:0", **self._more)
+                running(self._directory, self.data, "127.0.0.1:0", "127.0.0.1:0", **more)
             )
         except DidNotStart as problem:
             raise NotMeasured(str(problem).strip().splitlines()[-1][-300:]) from problem
@@ -62,22 +64,25 @@ class Service:
 
     @property
     def processes(self) -> dict[str, int]:
-        """The process ids of both services, which are the parents of their children."""
-        return {"api": self._services.api.pid, "worker": self._services.worker.pid}
+        """The process ids of both services, which are the parents of their children, and of the servers they use."""
+        return {"api": self._services.api.pid, "worker": self._services.worker.pid, **current().processes}
 
     @property
-    def artifacts(self) -> Path:
-        """The folder of the written files."""
-        return self._directory / "data" / "artifacts"
+    def data(self) -> Path:
+        """The folder that EXPORTD_DATA_DIR names."""
+        return self._directory / "data"
 
     def completed(self, which: int | str) -> Export:
         """Return a completed export of the collection `invoices-{which}`. Raises NotMeasured as `export` does."""
         return asyncio.run(self._completed(f"/invoices-{which}"))
 
     def stored(self, done: Export) -> Path:
-        """Return the path of an export's file in the artifact store."""
+        """Return the path of an export's file in the artifact store. Raises NotMeasured if that is not a folder."""
         size = done.file.size_bytes
-        return next(p for p in self.artifacts.glob(f"{done.id}/*/*") if p.stat().st_size == size)
+        found = [p for p in (self.data / "artifacts").glob(f"{done.id}/*/*") if p.stat().st_size == size]
+        if not found:
+            raise NotMeasured("the bare stream reads the file from a folder")
+        return found[0]
 
     async def _completed(self, uri: str) -> Export:
         try:

@@ -25,6 +25,7 @@ from bench.processor_time import Watched
 from bench.report import Result, compared
 from bench.servers import output_of
 from bench.service import Service, finished
+from bench.stores import current
 from demo.postgres import postgres
 from exportd_client import Export, ExportClient, ExportdError
 
@@ -99,7 +100,7 @@ def _exported(service: Service, count: int) -> Burst:
         exports = asyncio.run(_listed(service.target, since))
     except ExportdError as refused:
         raise NotMeasured(str(refused)[:300]) from refused
-    _check(exports, count, service.artifacts)
+    _check(exports, count, service.data)
     return Burst(count, seconds, processor_s)
 
 
@@ -129,19 +130,18 @@ async def _listed(target: str, since: datetime) -> list[Export]:
         return [export async for export in client.list(created_after=since)]
 
 
-def _check(exports: Sequence[Export], count: int, artifacts: Path) -> None:
+def _check(exports: Sequence[Export], count: int, data: Path) -> None:
     """Check that each export is COMPLETED, and that its file exists with its rows and its sha256.
 
     Raises WrongOutput.
     """
     completed = {export.file.sha256: export for export in exports if export.state == Export.STATE_COMPLETED}
-    files = [path for export in exports for path in (artifacts / export.id).rglob("*") if path.is_file()]
+    files = [content for export in exports for content in current().files_of(data, export.id)]
     if not len(exports) == len(files) == count:
         raise WrongOutput(f"{count} exports made {len(exports)} rows of the list and {len(files)} files")
-    for path in files:
-        content = path.read_bytes()
+    for content in files:
         if hashlib.sha256(content).hexdigest() not in completed or content.count(b"\n") != _ROWS + 1:
-            raise WrongOutput(f"{path.name} is not what an export says, or has not {_ROWS} rows")
+            raise WrongOutput(f"a file is not what an export says, or has not {_ROWS} rows")
 
 
 # ---- jobs of other queues

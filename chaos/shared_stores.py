@@ -191,10 +191,4 @@ def _home() -> Iterator[Path]:
 
 
 def _bucket(store: ObjectStore) -> BucketStore:
-    options = {
-        "AWS_ACCESS_KEY_ID": store.access_key,
-        "AWS_SECRET_ACCESS_KEY": store.secret_key,
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": store.endpoint,
-    }
-    return BucketStore(URL, tuple(options.items()))
+    return BucketStore(URL, tuple(store.settings.items()))

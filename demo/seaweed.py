@@ -32,6 +32,16 @@ class ObjectStore:
     access_key: str = _ACCESS_KEY
     secret_key: str = _SECRET_KEY
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables with which a process reaches it."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": self.endpoint,
+        }
+
 
 class SeaweedServer:
     """A server that keeps its objects below `folder` when it is killed and started again.

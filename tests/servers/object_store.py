@@ -24,13 +24,7 @@ def running() -> Iterator[seaweed.ObjectStore]:
 
 def settings_for(store: seaweed.ObjectStore) -> dict[str, str]:
     """What the environment of both services has, for a part of the bucket that nobody else uses."""
-    return {
-        "EXPORTD_ARTIFACTS": f"s3://{BUCKET}/{uuid4()}/artifacts",
-        "AWS_ACCESS_KEY_ID": store.access_key,
-        "AWS_SECRET_ACCESS_KEY": store.secret_key,
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": store.endpoint,
-    }
+    return {"EXPORTD_ARTIFACTS": f"s3://{BUCKET}/{uuid4()}/artifacts", **store.settings}
 
 
 def bucket_of(store: seaweed.ObjectStore) -> BucketStore:
