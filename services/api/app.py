@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import uvloop
 
@@ -24,6 +24,7 @@ from services.api.notify.schedule import Sender
 from services.api.notify.senders import senders_of
 from services.api.notify.signing import CallbackSecrets
 from services.api.notify.targets import Targets
+from services.api.oidc.settings import OidcSettings
 from services.api.ports.artifacts import ArtifactStore
 from services.api.ports.figures import QueueFigures
 from services.api.ports.keys import KeyStore
@@ -62,6 +63,9 @@ from services.runtime.settings import is_loopback
 from services.runtime.signals import StopSignals, on_hangup
 from services.runtime.startup import CannotStart, check_free, using
 from services.tls.server import ServerCertificates
+
+if TYPE_CHECKING:
+    from services.api.oidc.parts import OidcParts
 
 SPARE_FILES = 256
 """Open files besides those of calls: libraries, the database, and connections of callers with short calls."""
@@ -222,12 +226,15 @@ def _bucket(place: BucketStore, known: str) -> ArtifactStore:
 
 async def _check_credentials(settings: ApiSettings, keys: KeyStore) -> None:
     """Check that callers beyond loopback must authenticate. Raises CannotStart."""
-    workers_show_one = settings.queue_tls is not None and settings.queue_tls.authority is not None
+    others = {
+        Holder.CALLER: settings.oidc is not None,
+        Holder.WORKER: settings.queue_tls is not None and settings.queue_tls.authority is not None,
+    }
     for name, address, holder, command in (
         ("EXPORTD_LISTEN", settings.listen, Holder.CALLER, "exportd-api keys create"),
         ("EXPORTD_QUEUE_LISTEN", settings.queue_listen, Holder.WORKER, "exportd-api keys create --worker"),
     ):
-        if is_loopback(address) or (holder is Holder.WORKER and workers_show_one) or await keys.any(holder):
+        if is_loopback(address) or others[holder] or await keys.any(holder):
             continue
         raise CannotStart(f"{name} is {address!r} and there is no key yet: make the first one by `{command}`")
 
@@ -277,6 +284,12 @@ def _live(settings: ApiSettings, world: World, tenants: LiveTenants, kept: _Kept
     return together(kept.opened.shared, kept.opened.store.exports, kept.secret, needs)
 
 
+def _oidc(settings: OidcSettings, world: World) -> "OidcParts":
+    from services.api.oidc.parts import oidc_parts  # noqa: PLC0415 - without a provider none of it is needed
+
+    return oidc_parts(settings, world.wall, world.monotonic)
+
+
 class _Parts:
     """The shared parts of an api, and the construction of all others."""
 
@@ -295,6 +308,7 @@ class _Parts:
         self.metrics.registry.register(LostLogLines(stderr.lost_lines))
         self._passwords = Passwords(kept.secret)
         self.live = _live(settings, world, tenants, kept)
+        self._oidc = _oidc(settings.oidc, world) if settings.oidc else None
 
     def api(self, retention: Retention, senders: Mapping[Channel, Sender], resources: AsyncExitStack) -> Api:
         jobs, leases = self._jobs(), self._settings.leases
@@ -325,7 +339,8 @@ class _Parts:
         )
 
     def _running_beside(self) -> Sequence[Coroutine[None, None, None]]:
-        return [each() for each in (*self._beside, *self.live.beside)]
+        keys = (self._oidc.keys.run,) if self._oidc else ()
+        return [each() for each in (*self._beside, *self.live.beside, *keys)]
 
     def _servers(self, jobs: Jobs) -> Servers:
         exports, pages = self._exports(), Pages(PageTokens(self._secret))
@@ -350,7 +365,8 @@ class _Parts:
         settings, digests = self._settings, KeyDigests(self._secret)
         keys = KnownKeys(self._store.keys, digests, self._world.clock, self._world.monotonic)
         by_certificate = settings.queue_tls is not None and settings.queue_tls.authority is not None
-        return Gates(CallersGate(keys), WorkersGate(keys, settings.worker_names, by_certificate=by_certificate))
+        tokens = self._oidc.tokens if self._oidc else None
+        return Gates(CallersGate(keys, tokens), WorkersGate(keys, settings.worker_names, by_certificate=by_certificate))
 
     def _exports(self) -> Exports:
         return Exports(

@@ -9,6 +9,7 @@ from services.api.background.retention import RetentionPolicy
 from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import Backoff
 from services.api.notify.settings import NotifySettings
+from services.api.oidc.settings import OidcSettings
 from services.contract.preview import PREVIEW_S
 from services.objects.settings import BucketStore, artifacts_from
 from services.runtime.settings import SettingsReader, is_address, is_loopback
@@ -89,6 +90,7 @@ class ApiSettings:
     processes: int = 1
     process: int | None = None
     waits: Waits = Waits()
+    oidc: OidcSettings | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "ApiSettings":
@@ -136,6 +138,7 @@ class ApiSettings:
             ),
             notify=NotifySettings.read(read),
             reflection=_reflection(read),
+            oidc=OidcSettings.read(read),
         )
         for name, address, files in (
             ("EXPORTD_LISTEN", settings.listen, settings.tls),

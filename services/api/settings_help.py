@@ -29,6 +29,23 @@ HELP: Mapping[str, str] = {
         "Names that a worker's certificate may have, such as `*.workers.example`; all by default."
     ),
     "EXPORTD_TLS_OFF_BEHIND_PROXY": "`yes` lets the api listen beyond loopback without TLS, because a proxy adds it.",
+    "EXPORTD_OIDC_ISSUER": "Issuer of tokens that callers may send instead of an API key: the URL of a provider.",
+    "EXPORTD_OIDC_AUDIENCE": "Audiences of tokens for this service, separated by commas. Required with an issuer.",
+    "EXPORTD_OIDC_ALGORITHMS": "Algorithms with which tokens may be signed, separated by commas.",
+    "EXPORTD_OIDC_JWKS_URL": "Where the keys of the issuer are, if it has no discovery document that says so.",
+    "EXPORTD_OIDC_CA_FILE": "Certificate authorities of the issuer's host, instead of the system's (PEM).",
+    "EXPORTD_OIDC_TENANT_CLAIM": "Claim with the tenant: a name, or a JSON pointer such as `/organization/id`.",
+    "EXPORTD_OIDC_SCOPES_CLAIM": "Claim with the scopes: a text of words or a list, such as `/realm_access/roles`.",
+    "EXPORTD_OIDC_SCOPES": (
+        "What the scopes of a token allow, such as `Exports.Read=read,Exports.Write=create cancel`. "
+        "`all-tenants` is the right to see other tenants."
+    ),
+    "EXPORTD_OIDC_COLLECTIONS_CLAIM": (
+        "Claim with the collections that a token is for, as patterns. Without this setting it is for all."
+    ),
+    "EXPORTD_OIDC_CLOCK_SKEW_S": "How far the clocks of the issuer and of the api may differ.",
+    "EXPORTD_OIDC_LONGEST_LIFE_S": "How far ahead a token may expire. Tokens cannot be revoked.",
+    "EXPORTD_OIDC_KEYS_KEPT_S": "How long the issuer's keys are used while the issuer does not answer.",
     "EXPORTD_API_METRICS": (
         "Address of the Prometheus endpoint, `/metrics`; `off` for none. Each further process takes the next port."
     ),

@@ -233,6 +233,65 @@ class BadCredentials(NotAllowed):
 
 
 @dataclass(unsafe_hash=True)
+class TokenInvalid(NotAllowed):
+    """A token that proves nothing. `why` reveals nothing that the caller does not know."""
+
+    reason = "TOKEN_INVALID"
+    remedy = "get a new token from the provider that the operator names"
+    template = "the token cannot be used: {why}"
+    why: str
+
+
+@dataclass(unsafe_hash=True)
+class TokenExpired(NotAllowed):
+    reason = "TOKEN_EXPIRED"
+    remedy = "get a new token, and call again"
+    template = "the token has expired; get a new one"
+
+
+@dataclass(unsafe_hash=True)
+class TokenNotYetValid(NotAllowed):
+    reason = "TOKEN_NOT_YET_VALID"
+    remedy = "compare the clocks of the provider and of the api"
+    template = "the token is not valid yet; the clocks of the provider and of this service may differ"
+
+
+@dataclass(unsafe_hash=True)
+class TokenWrongIssuer(NotAllowed):
+    reason = "TOKEN_WRONG_ISSUER"
+    remedy = "get a token from the provider that the operator names"
+    template = "the token is of another issuer than the provider of this service"
+
+
+@dataclass(unsafe_hash=True)
+class TokenWrongAudience(NotAllowed):
+    reason = "TOKEN_WRONG_AUDIENCE"
+    remedy = "ask the provider for a token for this service"
+    template = "the token is for another audience than this service"
+
+
+@dataclass(unsafe_hash=True)
+class TokenClaimUnusable(NotAllowed):
+    """A valid token that does not say in whose name it calls, or for what. `why` follows the name of the claim."""
+
+    reason = "TOKEN_CLAIM_UNUSABLE"
+    remedy = "have the provider put the claim into the token, as the operator's settings expect it"
+    template = "the claim {claim} of the token {why}"
+    claim: str
+    why: str
+
+
+@dataclass(unsafe_hash=True)
+class ProviderUnavailable(TryAgain):
+    """No token can be checked, because the keys of the provider are not known, or have not been read for too long."""
+
+    reason = "PROVIDER_UNAVAILABLE"
+    remedy = "try again; the operator may look at `exportd-api doctor`"
+    template = "the keys of the identity provider cannot be read, so that no token can be checked; try again"
+    delay_s = 5.0
+
+
+@dataclass(unsafe_hash=True)
 class ScopeMissing(NotAllowed):
     reason = "SCOPE_MISSING"
     remedy = "use a key with this scope"

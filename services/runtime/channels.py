@@ -17,6 +17,10 @@ It is enough for hundreds of leases, or for sixteen jobs with the most columns.
 """
 
 
+MAX_METADATA_BYTES = 16 * 1024
+"""Metadata that a call may have: a token of 8 KiB, and some more. gRPC refuses some of the calls that have more."""
+
+
 def server_options(max_receive_bytes: int, connection_age: timedelta, *, shares_port: bool = False) -> Options:
     """Return the options of a server. A second bind to its port fails visibly, unless it `shares_port`.
 
@@ -29,6 +33,7 @@ def server_options(max_receive_bytes: int, connection_age: timedelta, *, shares_
         ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),  # beyond gRPC's own limit calls end without a reason
         ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),
         ("grpc.max_receive_message_length", max_receive_bytes),
+        ("grpc.max_metadata_size", MAX_METADATA_BYTES),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
     ]

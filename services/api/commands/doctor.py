@@ -10,6 +10,7 @@ from services.api.doctor.certificates import certificates
 from services.api.doctor.database import database
 from services.api.doctor.files import catalog, data_directory, server_key
 from services.api.doctor.finding import Finding, Verdict, fault, ok
+from services.api.doctor.provider import provider
 from services.api.settings import ApiSettings
 from services.api.world import World
 from services.runtime.settings import SettingsError
@@ -29,8 +30,9 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO) -> in
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="exportd-api doctor",
-        description="Check settings, catalog, key, database, artifact store, certificates and clock, and say what to "
-        "mend. Nothing is created or changed, and the api may run. For workers: exportd-worker check.",
+        description="Check settings, catalog, key, database, artifact store, certificates, clock and identity "
+        "provider, and say what to mend. Nothing is created or changed, and the api may run. For workers: "
+        "exportd-worker check.",
     )
     parser.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
     return parser
@@ -49,6 +51,7 @@ def _findings(environ: Mapping[str, str], world: World) -> Iterator[Finding]:
     yield from database(settings, world)
     yield from artifacts(settings)
     yield from certificates(settings, world.wall())
+    yield from provider(settings)
 
 
 def _text(findings: Sequence[Finding]) -> str:

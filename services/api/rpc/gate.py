@@ -10,10 +10,12 @@ from typing import Any, Protocol
 
 from services.api.domain.keys import Holder, Key, Scope
 from services.api.domain.leases import EVERYWHERE, Reach
+from services.api.domain.tokens import Token
+from services.api.ports.tokens import Tokens
 from services.api.rpc.metadata import Context, metadata
 from services.api.usecases.keys import KnownKeys
 from services.api.usecases.sight import COLLECTIONS
-from services.contract.errors import BadCredentials, ScopeMissing, WorkerForbidden
+from services.contract.errors import BadCredentials, NotAllowed, ScopeMissing, WorkerForbidden
 from services.runtime import logs
 
 KEY_NAME = "x-api-key"
@@ -59,19 +61,34 @@ MAX_WORKERS = 10_000
 ANONYMOUS = "anonymous"
 """The principal of a caller without credentials: on loopback, as long as no key exists."""
 
-_BEARER = re.compile("[Bb]earer ([^ ]{1,200})")
+_BEARER = re.compile("[Bb]earer ([^ ]{1,8000})")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller of a call. `key` is None on loopback as long as no key exists."""
+    """The caller of a call.
+
+    `key` is its key, or the rights of its token, which have the form of a key without an id. It is None on loopback as
+    long as no credentials are needed. `subject` is the provider's name for the holder of the token.
+    """
 
     key: Key | None = None
+    subject: str = ""
+
+    @classmethod
+    def with_token(cls, token: Token) -> "Caller":
+        """Return the caller who has a token."""
+        return cls(token.rights, token.subject)
 
     @property
     def principal(self) -> str:
-        """Who calls, as text for logs and records: `key:` and the id of the key, or ANONYMOUS without credentials."""
-        return f"key:{self.key_id}" if self.key else ANONYMOUS
+        """Who calls, as text for logs and records.
+
+        It is `key:` and the id of the key, `oidc:` and the subject of the token, or ANONYMOUS without credentials.
+        """
+        if self.key is None:
+            return ANONYMOUS
+        return f"oidc:{self.subject}" if self.subject else f"key:{self.key_id}"
 
     @property
     def key_id(self) -> str:
@@ -97,62 +114,99 @@ REACH: ContextVar[Reach] = ContextVar("reach", default=EVERYWHERE)
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """The credentials of a call: the text of a key. Without text there was a certificate (`certified`), or nothing."""
+    """The credentials of a call: the text of a key, or of a token (`is_token`) of the identity provider.
+
+    Without text there was a certificate (`certified`), or nothing.
+    """
 
     holder: Holder
     text: str = field(default="", repr=False)
     certified: bool = False
+    is_token: bool = False
 
 
 class Gate(Protocol):
     """Decides about every call on a port."""
 
     async def admit(self, method: str, request: Any, context: Context) -> Credential:
-        """Admit the call and return its credentials, or raise BadCredentials, ScopeMissing or WorkerForbidden.
+        """Admit the call and return its credentials, or raise NotAllowed or ProviderUnavailable.
 
         `method` is the full name of the method.
         """
         ...
 
-    async def stands(self, credential: Credential) -> bool:
-        """Whether the credentials of an admitted call are still valid. Raises StoreUnavailable."""
+    async def check(self, credential: Credential) -> None:
+        """Raise NotAllowed if the credentials of an admitted call are no longer valid.
+
+        Raises StoreUnavailable or ProviderUnavailable if that is not known.
+        """
         ...
 
 
-async def _stands(keys: KnownKeys, credential: Credential) -> bool:
+async def _check(keys: KnownKeys, credential: Credential) -> None:
     if credential.text:
-        return await keys.find(credential.holder, credential.text) is not None
-    return credential.certified or not await keys.required(credential.holder)
+        stands = await keys.find(credential.holder, credential.text) is not None
+    else:
+        stands = credential.certified or not await keys.required(credential.holder)
+    if not stands:
+        raise BadCredentials("the key has expired or was revoked")
 
 
 _NO_KEY, _NO_TOKEN = Credential(Holder.CALLER), Credential(Holder.WORKER)
 
 
 class CallersGate:
-    """Admits callers with a key. On loopback no key is needed as long as none exists."""
+    """Admits callers with a key or, if there are `tokens`, with a token of the identity provider.
 
-    def __init__(self, keys: KnownKeys) -> None:
+    On loopback no credentials are needed as long as there is neither a key nor a provider.
+    """
+
+    def __init__(self, keys: KnownKeys, tokens: Tokens | None = None) -> None:
         self._keys = keys
+        self._tokens = tokens
 
     async def admit(self, method: str, request: Any, context: Context) -> Credential:  # noqa: ARG002 - see Gate
-        text = _credential(context)
-        if not text and not await self._keys.required(Holder.CALLER):
+        credential = _shown(Holder.CALLER, context)
+        if not credential.text and not await self._required():
             CALLER.set(Caller())
             return _NO_KEY
-        key = await _known(self._keys, Holder.CALLER, text)
-        logs.bind(key_id=key.id)
-        scope = SCOPES.get(method)
-        if scope is None or scope not in key.scopes:
-            raise ScopeMissing(scope.value if scope else "that no key has")
-        if method in OF_ALL_TENANTS and not key.all_tenants:
-            raise ScopeMissing(f"{scope.value} for all tenants")
-        CALLER.set(Caller(key))
+        caller, key = await self._caller(credential)
+        logs.bind(**({"key_id": key.id} if key.id else {"principal": caller.principal}))
+        _check_scope(method, key)
+        CALLER.set(caller)
         if key.collections:
             COLLECTIONS.set(key.collections)
-        return Credential(Holder.CALLER, text)
+        return credential
 
-    async def stands(self, credential: Credential) -> bool:
-        return await _stands(self._keys, credential)
+    async def check(self, credential: Credential) -> None:
+        if credential.is_token:
+            await self._token(credential.text)
+        else:
+            await _check(self._keys, credential)
+
+    async def _required(self) -> bool:
+        return self._tokens is not None or await self._keys.required(Holder.CALLER)
+
+    async def _caller(self, credential: Credential) -> tuple[Caller, Key]:
+        if credential.is_token:
+            token = await self._token(credential.text)
+            return Caller.with_token(token), token.rights
+        key = await _known(self._keys, Holder.CALLER, credential.text)
+        return Caller(key), key
+
+    async def _token(self, text: str) -> Token:
+        if self._tokens is None:
+            raise BadCredentials("this service has no identity provider, and accepts only its own keys")
+        return await self._tokens.check(text)
+
+
+def _check_scope(method: str, key: Key) -> None:
+    """Raise ScopeMissing unless the key allows the method."""
+    scope = SCOPES.get(method)
+    if scope is None or scope not in key.scopes:
+        raise ScopeMissing(scope.value if scope else "that no key has")
+    if method in OF_ALL_TENANTS and not key.all_tenants:
+        raise ScopeMissing(f"{scope.value} for all tenants")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,20 +241,27 @@ class WorkersGate:
             await self._take(worker_id, identity)
         return identity.credential
 
-    async def stands(self, credential: Credential) -> bool:
-        return await _stands(self._keys, credential)
+    async def check(self, credential: Credential) -> None:
+        await _check(self._keys, credential)
 
     async def _take(self, worker_id: str, identity: _Identity) -> None:
         """Bind the id to the identity. Raises WorkerForbidden if it belongs to another valid one."""
         there = self._workers.get(worker_id)
-        if there and there.name != identity.name and await self.stands(there.credential):
+        if there and there.name != identity.name and await self._stands(there.credential):
             raise WorkerForbidden(worker_id)
         self._workers[worker_id] = identity
         while len(self._workers) > MAX_WORKERS:
             self._workers.popitem(last=False)
 
+    async def _stands(self, credential: Credential) -> bool:
+        try:
+            await self.check(credential)
+        except NotAllowed:
+            return False
+        return True
+
     async def _identity(self, context: Context) -> tuple[_Identity, Reach]:
-        text = _credential(context)
+        text = _shown(Holder.WORKER, context).text
         if text:
             key = await _known(self._keys, Holder.WORKER, text)
             logs.bind(key_id=key.id)
@@ -230,19 +291,21 @@ async def _known(keys: KnownKeys, holder: Holder, text: str) -> Key:
     return key
 
 
-def _credential(context: Context) -> str:
-    """Return the key of the call; empty if there is none.
+def _shown(holder: Holder, context: Context) -> Credential:
+    """Return the credentials of the call; their text is empty if there are none.
 
-    Raises BadCredentials if there are several, or if it is malformed.
+    A text with a dot is a token: no key has one. Raises BadCredentials if there are several, or if they are malformed.
     """
-    sent = [*metadata(context, KEY_NAME)]
-    for value in metadata(context, AUTHORIZATION_NAME):
+    keys, bearers = metadata(context, KEY_NAME), metadata(context, AUTHORIZATION_NAME)
+    if len(keys) + len(bearers) > 1:
+        raise BadCredentials("there are several credentials: send one key or one token")
+    for text in keys:
+        if not text:
+            raise BadCredentials("the key is empty")
+        return Credential(holder, text)
+    for value in bearers:
         bearer = _BEARER.fullmatch(value)
         if bearer is None:
-            raise BadCredentials("authorization must be Bearer and a key")
-        sent.append(bearer[1])
-    if len(sent) > 1:
-        raise BadCredentials("there are several keys: send one")
-    if sent and not sent[0]:
-        raise BadCredentials("the key is empty")
-    return sent[0] if sent else ""
+            raise BadCredentials("authorization must be Bearer and a key or a token")
+        return Credential(holder, bearer[1], is_token="." in bearer[1])
+    return Credential(holder)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.api.rpc.gate import Credential, Gate
-from services.contract.errors import BadCredentials, StoreUnavailable
+from services.contract.errors import NotAllowed, TryAgain
 
 LOOKED_AT_EACH_S = 1.0
 """The interval of the checks. One check covers all calls with the same credentials."""
@@ -18,20 +18,21 @@ class OpenCalls:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._open: defaultdict[Credential, set[asyncio.Task[None]]] = defaultdict(set)
-        self._ended: set[asyncio.Task[None]] = set()
+        self._ended: dict[asyncio.Task[None], NotAllowed] = {}
 
     @contextmanager
     def held(self, credential: Credential) -> Iterator[None]:
-        """Register the call of this task while the context lasts. Raises BadCredentials if it was ended."""
+        """Register the call of this task while the context lasts. Raises NotAllowed if it was ended."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a call is a task
         self._open[credential].add(task)
         try:
             yield
         except asyncio.CancelledError:
-            if task not in self._ended or task.uncancel():
+            refusal = self._ended.get(task)
+            if refusal is None or task.uncancel():
                 raise
-            raise BadCredentials("the key has expired or was revoked") from None
+            raise refusal from None
         finally:
             self._forget(credential, task)
 
@@ -41,7 +42,7 @@ class OpenCalls:
         return sum(map(len, self._open.values()))
 
     def _forget(self, credential: Credential, task: "asyncio.Task[None]") -> None:
-        self._ended.discard(task)
+        self._ended.pop(task, None)
         self._open[credential].discard(task)
         if not self._open[credential]:
             del self._open[credential]
@@ -56,13 +57,13 @@ class OpenCalls:
         """End the calls whose credentials are no longer valid. Calls whose credentials cannot be checked now go on."""
         for credential in [*self._open]:
             try:
-                stands = await self._gate.stands(credential)
-            except StoreUnavailable:
+                await self._gate.check(credential)
+            except TryAgain:
                 continue
-            if not stands:
-                self._end(self._open.get(credential, set()) - self._ended)
+            except NotAllowed as refused:
+                self._end(self._open.get(credential, set()) - self._ended.keys(), refused)
 
-    def _end(self, tasks: "set[asyncio.Task[None]]") -> None:
+    def _end(self, tasks: "set[asyncio.Task[None]]", refused: NotAllowed) -> None:
         for task in tasks:
-            self._ended.add(task)
+            self._ended[task] = refused
             task.cancel()

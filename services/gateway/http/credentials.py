@@ -20,7 +20,7 @@ AUTHORIZATION = "Authorization"
 TENANT = "X-Exportd-Tenant"
 
 _KEY = re.compile("[!-~]{1,200}")
-_BEARER = re.compile("[Bb]earer ([!-~]{1,200})")
+_BEARER = re.compile("[Bb]earer ([!-~]{1,8000})")
 _TENANT = re.compile("[A-Za-z0-9_.-]{1,64}")
 _OWN_SITES = frozenset({"same-origin", "none"})
 
@@ -57,7 +57,7 @@ class Credentials:
 
 
 def _key(request: web.Request) -> str:
-    """Return the only key of a request; empty if there is none."""
+    """Return the only key or token of a request; empty if there is none."""
     keys, bearers = request.headers.getall(KEY, []), request.headers.getall(AUTHORIZATION, [])
     if len(keys) + len(bearers) > 1:
         raise bad_credentials(f"there are several credentials: send one {KEY} or one {AUTHORIZATION}")
@@ -68,7 +68,7 @@ def _key(request: web.Request) -> str:
     for text in bearers:
         found = _BEARER.fullmatch(text)
         if not found:
-            raise bad_credentials(f"{AUTHORIZATION} must be: Bearer, a space, the API key")
+            raise bad_credentials(f"{AUTHORIZATION} must be: Bearer, a space, the API key or the token")
         return found[1]
     return ""
 

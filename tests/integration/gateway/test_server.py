@@ -84,6 +84,7 @@ def test_every_reason_has_a_status() -> None:
         "INTERNAL",
         "NO_WORKER",
         "OVERLOADED",
+        "PROVIDER_UNAVAILABLE",
         "READER_STALLED",
         "SHUTTING_DOWN",
         "STORE_UNAVAILABLE",

@@ -31,7 +31,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     headers of the response. Metadata: violation_count, the number of all violations.
     """
     ERROR_REASON_BAD_CREDENTIALS: _ErrorReason.ValueType  # 2
-    """UNAUTHENTICATED. The call has no key or token, more than one, or one that is unknown, expired or revoked."""
+    """UNAUTHENTICATED. The call has no credentials, more than one, or a key or token of a worker that is unknown, expired or revoked."""
     ERROR_REASON_COLLECTION_FORBIDDEN: _ErrorReason.ValueType  # 3
     """PERMISSION_DENIED. The caller may not export this collection. Not sent yet."""
     ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 4
@@ -104,6 +104,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED. A worker's id was first used with other credentials. Metadata: worker_id."""
     ERROR_REASON_DOWNLOAD_URL_UNSUPPORTED: _ErrorReason.ValueType  # 37
     """FAILED_PRECONDITION. The service's artifact store signs no URLs; use DownloadFile. Metadata: file_id."""
+    ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 38
+    """UNAUTHENTICATED. The token of an identity provider is malformed, or its algorithm, key or signature is not one that the service accepts.
+    Metadata: why.
+    """
+    ERROR_REASON_TOKEN_EXPIRED: _ErrorReason.ValueType  # 39
+    """UNAUTHENTICATED. The token has expired, before the call or during it."""
+    ERROR_REASON_TOKEN_NOT_YET_VALID: _ErrorReason.ValueType  # 40
+    """UNAUTHENTICATED. The token is valid from a later time on."""
+    ERROR_REASON_TOKEN_WRONG_ISSUER: _ErrorReason.ValueType  # 41
+    """UNAUTHENTICATED. The token was issued by another provider."""
+    ERROR_REASON_TOKEN_WRONG_AUDIENCE: _ErrorReason.ValueType  # 42
+    """UNAUTHENTICATED. The token was issued for another audience."""
+    ERROR_REASON_TOKEN_CLAIM_UNUSABLE: _ErrorReason.ValueType  # 43
+    """PERMISSION_DENIED. The token is valid, but has no tenant or collections, or none that can be used. Metadata: claim, why."""
+    ERROR_REASON_PROVIDER_UNAVAILABLE: _ErrorReason.ValueType  # 44
+    """UNAVAILABLE. The keys of the identity provider cannot be read, so that no token can be checked; retry."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason in google.rpc.ErrorInfo. The comment of each value begins with the status code of such an error. A value with "Not sent yet" is
@@ -117,7 +133,7 @@ ERROR_REASON_INVALID_REQUEST: ErrorReason.ValueType  # 1
 headers of the response. Metadata: violation_count, the number of all violations.
 """
 ERROR_REASON_BAD_CREDENTIALS: ErrorReason.ValueType  # 2
-"""UNAUTHENTICATED. The call has no key or token, more than one, or one that is unknown, expired or revoked."""
+"""UNAUTHENTICATED. The call has no credentials, more than one, or a key or token of a worker that is unknown, expired or revoked."""
 ERROR_REASON_COLLECTION_FORBIDDEN: ErrorReason.ValueType  # 3
 """PERMISSION_DENIED. The caller may not export this collection. Not sent yet."""
 ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 4
@@ -190,4 +206,20 @@ ERROR_REASON_WORKER_FORBIDDEN: ErrorReason.ValueType  # 36
 """PERMISSION_DENIED. A worker's id was first used with other credentials. Metadata: worker_id."""
 ERROR_REASON_DOWNLOAD_URL_UNSUPPORTED: ErrorReason.ValueType  # 37
 """FAILED_PRECONDITION. The service's artifact store signs no URLs; use DownloadFile. Metadata: file_id."""
+ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 38
+"""UNAUTHENTICATED. The token of an identity provider is malformed, or its algorithm, key or signature is not one that the service accepts.
+Metadata: why.
+"""
+ERROR_REASON_TOKEN_EXPIRED: ErrorReason.ValueType  # 39
+"""UNAUTHENTICATED. The token has expired, before the call or during it."""
+ERROR_REASON_TOKEN_NOT_YET_VALID: ErrorReason.ValueType  # 40
+"""UNAUTHENTICATED. The token is valid from a later time on."""
+ERROR_REASON_TOKEN_WRONG_ISSUER: ErrorReason.ValueType  # 41
+"""UNAUTHENTICATED. The token was issued by another provider."""
+ERROR_REASON_TOKEN_WRONG_AUDIENCE: ErrorReason.ValueType  # 42
+"""UNAUTHENTICATED. The token was issued for another audience."""
+ERROR_REASON_TOKEN_CLAIM_UNUSABLE: ErrorReason.ValueType  # 43
+"""PERMISSION_DENIED. The token is valid, but has no tenant or collections, or none that can be used. Metadata: claim, why."""
+ERROR_REASON_PROVIDER_UNAVAILABLE: ErrorReason.ValueType  # 44
+"""UNAVAILABLE. The keys of the identity provider cannot be read, so that no token can be checked; retry."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
