@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 AIO = Path(__file__).with_name("exportd_client") / "aio"
-MADE = ("client", "connection", "direct", "download", "files", "keys", "operator", "tables")
+MADE = ("client", "connection", "direct", "download", "download_links", "files", "keys", "operator", "tables")
 BANNER = "# Made of exportd_client/aio/{name}.py by `make proto`: change that one.\n"
 WORDS = (
     (r"import grpc\.aio\n", ""),
@@ -22,10 +22,11 @@ WORDS = (
     (r"\banext\(", "next("),
     (r"\bAsyncGenerator\b", "Generator"),
     (r"\b__a(enter|exit)__\b", r"__\1__"),
-    (r"\b(Export|Key|Operator)ServiceAsyncStub\b", r"\1ServiceStub"),
+    (r"\b(Export|Key|Link|Operator)ServiceAsyncStub\b", r"\1ServiceStub"),
     (r"\bExportClient\b", "SyncExportClient"),
     (r"\bOperator\b(?!Service)", "SyncOperator"),
     (r"\bKeys\b", "SyncKeys"),
+    (r"\bDownloadLinks\b", "SyncDownloadLinks"),
     (r"  # noqa: ASYNC109", ""),
 )
 """Patterns and their replacements, applied in this order."""

@@ -33,6 +33,8 @@ from services.api.requests.plan import Planner
 from services.api.rpc.export_service import MAX_DOWNLOADS, MAX_WATCHES, ExportServicer
 from services.api.rpc.gate import CallersGate, WorkersGate
 from services.api.rpc.key_service import KeyServicer
+from services.api.rpc.links.admission import LinkAdmission
+from services.api.rpc.links.link_service import LinkServicer
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.pages import Pages
 from services.api.rpc.queue_service import JobQueueServicer
@@ -50,6 +52,9 @@ from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
 from services.api.usecases.jobs import Jobs
 from services.api.usecases.keys import Keys, KnownKeys
+from services.api.usecases.linked_files import LinkedFiles
+from services.api.usecases.links import KnownLinks, Links
+from services.api.usecases.mail_links import MailLinks
 from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
 from services.api.world import World
@@ -153,7 +158,7 @@ async def build(settings: ApiSettings, world: World) -> Api:
         )
         await retention.check_store()
         secrets = CallbackSecrets(kept.secret, tenants.callback_secrets)
-        senders = await stack.enter_async_context(senders_of(settings.notify, secrets, world.wall))
+        senders = await stack.enter_async_context(senders_of(settings.notify, secrets, world.wall, parts.mail_links()))
         return parts.api(retention, senders, stack.pop_all())
 
 
@@ -307,6 +312,7 @@ class _Parts:
         self.metrics = ApiMetrics()
         self.metrics.registry.register(LostLogLines(stderr.lost_lines))
         self._passwords = Passwords(kept.secret)
+        self._digests = KeyDigests(kept.secret)
         self.live = _live(settings, world, tenants, kept)
         self._oidc = _oidc(settings.oidc, world) if settings.oidc else None
 
@@ -345,10 +351,20 @@ class _Parts:
     def _servers(self, jobs: Jobs) -> Servers:
         exports, pages = self._exports(), Pages(PageTokens(self._secret))
         downloads = Downloads(self._store.exports, self._artifacts, self._world.clock, self._settings.download_url_life)
+        links = Links(
+            self._store.links,
+            self._store.exports,
+            downloads,
+            digests=self._digests,
+            clock=self._world.clock,
+            policy=self._settings.links,
+        )
+        linked = LinkedFiles(self._store.links, downloads, self._digests, self._world.clock)
         servicers = Servicers(
             ExportServicer(exports, downloads, pages, self.metrics, self._world),
             OperatorServicer(exports, self._operations(), pages),
-            KeyServicer(Keys(self._store.keys, KeyDigests(self._secret), self._world.clock), pages),
+            KeyServicer(Keys(self._store.keys, self._digests, self._world.clock), pages),
+            LinkServicer(links, linked, pages),
             JobQueueServicer(jobs, self.live.preview_desk),
         )
         return Servers(
@@ -362,11 +378,14 @@ class _Parts:
         )
 
     def _gates(self) -> Gates:
-        settings, digests = self._settings, KeyDigests(self._secret)
-        keys = KnownKeys(self._store.keys, digests, self._world.clock, self._world.monotonic)
+        settings, world = self._settings, self._world
+        keys = KnownKeys(self._store.keys, self._digests, world.clock, world.monotonic)
+        links = LinkAdmission(KnownLinks(self._store.links, self._digests, world.clock, world.monotonic))
         by_certificate = settings.queue_tls is not None and settings.queue_tls.authority is not None
         tokens = self._oidc.tokens if self._oidc else None
-        return Gates(CallersGate(keys, tokens), WorkersGate(keys, settings.worker_names, by_certificate=by_certificate))
+        return Gates(
+            CallersGate(keys, links, tokens), WorkersGate(keys, settings.worker_names, by_certificate=by_certificate)
+        )
 
     def _exports(self) -> Exports:
         return Exports(
@@ -414,6 +433,17 @@ class _Parts:
             workers=self.live.workers,
             fairness=self._tenants,
             clock=self._world.clock,
+        )
+
+    def mail_links(self) -> MailLinks:
+        """Return what creates the links of mails."""
+        return MailLinks(
+            self._store.links,
+            self._store.exports,
+            digests=self._digests,
+            passwords=self._passwords,
+            clock=self._world.clock,
+            policy=self._settings.links,
         )
 
     def _notifier(self, senders: Mapping[Channel, Sender]) -> Notifier:

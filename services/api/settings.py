@@ -1,12 +1,15 @@
 """Settings of the api."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from services.api.background.retention import RetentionPolicy
 from services.api.domain.leases import LeasePolicy
+from services.api.domain.links import DEFAULT_MAX_LIFE, MAX_LIFE, MIN_LIFE, LinkPolicy
 from services.api.domain.retry import Backoff
 from services.api.notify.settings import NotifySettings
 from services.api.oidc.settings import OidcSettings
@@ -20,6 +23,7 @@ DEFAULT_QUEUE_LISTEN = "127.0.0.1:50052"
 
 MAX_PROCESSES = 64
 MAX_PORT = 65535
+_PUBLIC_URL = re.compile("https?://[!-~]{1,500}")
 
 _NO_TLS = (
     "beyond loopback it needs TLS (EXPORTD_TLS_CERTIFICATE and EXPORTD_TLS_KEY; `exportd-api dev-certificates` makes "
@@ -76,6 +80,7 @@ class ApiSettings:
     connection_age: timedelta
     drain_grace: timedelta
     download_url_life: timedelta
+    links: LinkPolicy
     log_format: str
     leases: LeasePolicy
     backoff: Backoff
@@ -118,6 +123,7 @@ class ApiSettings:
             connection_age=read.seconds("EXPORTD_CONNECTION_AGE_S", 1800, 1, 7 * 86400),
             drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 3600),
             download_url_life=read.seconds("EXPORTD_DOWNLOAD_URL_LIFE_S", 300, 1, 900),
+            links=_links(read),
             log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
             leases=LeasePolicy(
                 confirm_window=read.seconds("EXPORTD_CONFIRM_WINDOW_S", 15, 1, 300),
@@ -180,6 +186,26 @@ def _check_several(read: SettingsReader, settings: ApiSettings) -> None:
             f"EXPORTD_API_METRICS is {settings.metrics!r}: each process takes a port, from this one on "
             "(EXPORTD_API_PROCESSES)"
         )
+
+
+def _links(read: SettingsReader) -> LinkPolicy:
+    longest, most = DEFAULT_MAX_LIFE.total_seconds(), MAX_LIFE.total_seconds()
+    return LinkPolicy(
+        max_life=read.seconds("EXPORTD_LINK_MAX_LIFE_S", longest, MIN_LIFE.total_seconds(), most),
+        public_url=read.parsed(
+            "EXPORTD_PUBLIC_URL", "", _public_url, "an https URL such as https://exports.example.com, without a query"
+        ),
+    )
+
+
+def _public_url(text: str) -> str:
+    """Return the URL without a slash at its end. http is only for loopback: links are secrets."""
+    parts = urlsplit(text)
+    encrypted = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(f"{parts.hostname}:80"))
+    extra = parts.query or parts.fragment or "@" in parts.netloc or "?" in text or "#" in text
+    if not encrypted or not parts.hostname or extra or not _PUBLIC_URL.fullmatch(text):
+        raise ValueError
+    return text.rstrip("/")
 
 
 def _queue_tls(read: SettingsReader, public: TlsFiles | None) -> TlsFiles | None:

@@ -60,6 +60,10 @@ HELP: Mapping[str, str] = {
     ),
     "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long running calls may take to end.",
     "EXPORTD_DOWNLOAD_URL_LIFE_S": "How long a download URL of the object store is valid.",
+    "EXPORTD_LINK_MAX_LIFE_S": "How long a download link is valid at most, and if nothing else was asked for.",
+    "EXPORTD_PUBLIC_URL": (
+        "Address at which people reach the gateway, such as `https://exports.example.com`. With it, mails have links."
+    ),
     "EXPORTD_TENANTS": "The tenants file: weights, caps and callback secrets. Read again at SIGHUP.",
     "EXPORTD_CONFIRM_WINDOW_S": "How long a new lease is valid until the worker's first heartbeat.",
     "EXPORTD_LEASE_TTL_S": "How long a lease is valid after each heartbeat. Workers send three in this time.",

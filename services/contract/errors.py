@@ -215,6 +215,13 @@ class DeliveryNotFound(NotFound):
 
 
 @dataclass(unsafe_hash=True)
+class LinkNotFound(NotFound):
+    reason = "LINK_NOT_FOUND"
+    remedy = "ask whoever sent the link for another one; ListDownloadLinks shows why it ended"
+    template = "there is no such link, or it is not valid any more"
+
+
+@dataclass(unsafe_hash=True)
 class KeyNotFound(NotFound):
     reason = "KEY_NOT_FOUND"
     remedy = "check the id; ListKeys lists the keys"
@@ -365,6 +372,13 @@ class TooManyStreams(TryAgain):
     template = "this process serves {limit} {kind} streams already; try again"
     kind: str
     limit: int
+
+
+@dataclass(unsafe_hash=True)
+class TooManyLinkTries(TryAgain):
+    reason = "TOO_MANY_LINK_TRIES"
+    remedy = "try again after the given delay; if it persists, somebody is guessing links"
+    template = "too many unknown links are tried here; try again"
 
 
 MAX_WAIT_S = 7 * 86400

@@ -11,6 +11,7 @@ from services.gateway.http.credentials import Credentials
 from services.gateway.http.doors import Surroundings
 from services.gateway.http.health import Health
 from services.gateway.http.server import HttpServer
+from services.gateway.links.door import LinkDoor
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.native.door import NativeDoor
 from services.gateway.settings import GatewaySettings, from_env
@@ -78,8 +79,8 @@ def open_doors(settings: GatewaySettings, api: Api, server: HttpServer, metrics:
         metrics=metrics,
         draining=server.draining,
     )
-    for door in (Health(surroundings), NativeDoor(surroundings), SyntageDoor(surroundings), XdentDoor(surroundings)):
-        door.add_routes(server.application)
+    for door in (Health, NativeDoor, LinkDoor, SyntageDoor, XdentDoor):
+        door(surroundings).add_routes(server.application)
     DescriptionDoor().add_routes(server.application)
 
 

@@ -16,7 +16,7 @@ CsvOptions and XlsxOptions control how a table is written: `csv=CsvOptions(prese
         frame = client.to_polars(export)
 
 `client.operator` has the methods for operators: retry, redeliver, queue, running, workers, drain. `client.keys` has
-those for API keys: create, list, rotate, revoke.
+those for API keys: create, list, rotate, revoke. `client.links` has those for download links: create, list, revoke.
 
 The methods return the messages of the public API, fully typed: Export, File, Collection. Enums are compared as
 `export.state == Export.STATE_COMPLETED`. `name_of(Export.State, export.state)` returns the name of a value without its
@@ -46,8 +46,10 @@ if TYPE_CHECKING:
     )
     from exportd.v1.export_service_pb2 import Collection, IdMatch, QuotaUsage, Usage
     from exportd.v1.key_service_pb2 import CreateKeyResponse, Key, KeyHolder, Scope
+    from exportd.v1.link_service_pb2 import CreateDownloadLinkResponse, DownloadLink
     from exportd.v1.operator_service_pb2 import Queue, RunningExport, TenantQueue, Worker
     from exportd_client.aio.client import ExportClient
+    from exportd_client.aio.download_links import DownloadLinks
     from exportd_client.aio.keys import Keys
     from exportd_client.aio.operator import Operator
     from exportd_client.channel import ApiKey, Pem, Target, Tls
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from exportd_client.patience import Patience
     from exportd_client.sources import Download, OnBytes, Source
     from exportd_client.sync.client import SyncExportClient
+    from exportd_client.sync.download_links import SyncDownloadLinks
     from exportd_client.sync.keys import SyncKeys
     from exportd_client.sync.operator import SyncOperator
 
@@ -94,6 +97,7 @@ _NAMES = {
     ),
     "exportd.v1.export_service_pb2": ("Collection", "IdMatch", "QuotaUsage", "Usage"),
     "exportd.v1.key_service_pb2": ("CreateKeyResponse", "Key", "KeyHolder", "Scope"),
+    "exportd.v1.link_service_pb2": ("CreateDownloadLinkResponse", "DownloadLink"),
     "exportd.v1.operator_service_pb2": (
         "Queue",
         "RunningExport",
@@ -101,6 +105,7 @@ _NAMES = {
         "Worker",
     ),
     "exportd_client.aio.client": ("ExportClient",),
+    "exportd_client.aio.download_links": ("DownloadLinks",),
     "exportd_client.aio.keys": ("Keys",),
     "exportd_client.aio.operator": ("Operator",),
     "exportd_client.channel": ("ApiKey", "Pem", "Target", "Tls"),
@@ -135,6 +140,7 @@ _NAMES = {
     "exportd_client.patience": ("Patience",),
     "exportd_client.sources": ("Download", "OnBytes", "Source"),
     "exportd_client.sync.client": ("SyncExportClient",),
+    "exportd_client.sync.download_links": ("SyncDownloadLinks",),
     "exportd_client.sync.keys": ("SyncKeys",),
     "exportd_client.sync.operator": ("SyncOperator",),
 }
@@ -150,12 +156,15 @@ __all__ = [
     "ColumnType",
     "Compression",
     "CompressionName",
+    "CreateDownloadLinkResponse",
     "CreateKeyResponse",
     "CsvOptions",
     "DeadlineExceeded",
     "Delivery",
     "Download",
     "DownloadDamaged",
+    "DownloadLink",
+    "DownloadLinks",
     "Exhausted",
     "Export",
     "ExportClient",
@@ -187,6 +196,7 @@ __all__ = [
     "Scope",
     "Source",
     "StateName",
+    "SyncDownloadLinks",
     "SyncExportClient",
     "SyncKeys",
     "SyncOperator",

@@ -17,7 +17,7 @@ class Options:
 
     `filename` is empty if none was asked for. `csv` is set for CSV, `xlsx` for XLSX. `by_changes` is True if the
     `[after]` condition on the changes column in `query` comes from changed_since or since_export rather than from the
-    caller's own query.
+    caller's own query. `mail_links` is True if the caller may read the file, so that the mail about it may have links.
     """
 
     query: str
@@ -31,6 +31,7 @@ class Options:
     compression: Compression = Compression.NONE
     filter_mode: FilterMode = FilterMode.STRICT
     by_changes: bool = False
+    mail_links: bool = False
 
 
 MAX_ERRORS = 50

@@ -1,25 +1,17 @@
 """API keys of callers and tokens of workers: their fields, their text form, and what they allow."""
 
 import re
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from fnmatch import fnmatchcase
 
-ID_CHARACTERS = 10
-SECRET_CHARACTERS = 40
-"""Each character is one of 62, so that a secret has 238 random bits."""
+from services.api.domain import key_texts
 
 MAX_LABEL_CHARACTERS = 100
 
-_CHECK_CHARACTERS = 6
-_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PATTERNS = re.compile("[A-Za-z0-9_.*?-]{1,128}")
-_TEXTS = re.compile(
-    f"(exd|exw)_([0-9A-Za-z]{{{ID_CHARACTERS}}})([0-9A-Za-z]{{{SECRET_CHARACTERS}}})([0-9A-Za-z]{{{_CHECK_CHARACTERS}}})"
-)
 
 
 class Holder(Enum):
@@ -27,6 +19,9 @@ class Holder(Enum):
 
     CALLER = "exd"
     WORKER = "exw"
+
+
+_HOLDERS = frozenset(holder.value for holder in Holder)
 
 
 class Scope(Enum):
@@ -93,25 +88,12 @@ def is_pattern(text: str) -> bool:
 
 def written(holder: Holder, id_: str, secret: str) -> str:
     """Return the text of a key, as its holder sends it."""
-    body = f"{holder.value}_{id_}{secret}"
-    return body + _check_of(body)
+    return key_texts.written(holder.value, id_, secret)
 
 
 def read(text: str) -> tuple[Holder, str] | None:
     """Return the holder and the id from the text of a key; None for any other text, including a mistyped key."""
-    found = _TEXTS.fullmatch(text)
-    if found is None or _check_of(text[:-_CHECK_CHARACTERS]) != found[4]:
+    found = key_texts.read(text)
+    if found is None or found[0] not in _HOLDERS:
         return None
-    return Holder(found[1]), found[2]
-
-
-def _check_of(body: str) -> str:
-    """Return the CRC-32 of `body` in base 62.
-
-    Secret scanners and the api use it to recognize a key without a lookup.
-    """
-    number, digits = zlib.crc32(body.encode()), ""
-    for _ in range(_CHECK_CHARACTERS):
-        number, digit = divmod(number, len(_DIGITS))
-        digits = _DIGITS[digit] + digits
-    return digits
+    return Holder(found[0]), found[1]

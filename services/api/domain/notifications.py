@@ -51,7 +51,7 @@ class Delivery:
     """One notification of the end of run `run` of an export, on one channel.
 
     `id` is the same for every attempt. `target` is a URL or a mail address. `notice` is the content (see the function
-    `notice`), frozen when the run ended. `attempt` counts attempts from 0; `next_attempt_time` is set while PENDING.
+    `notice_on`), frozen when the run ended. `attempt` counts attempts from 0; `next_attempt_time` is set while PENDING.
     `tries` are the last 20 attempts.
     """
 
@@ -87,6 +87,24 @@ def channels(export: Export) -> dict[Channel, str]:
     """Return the channels on which the end of this export is announced, with the target of each."""
     targets = {Channel.CALLBACK: export.callback_url, Channel.EMAIL: export.notify_email}
     return {channel: target for channel, target in targets.items() if target}
+
+
+def notice_on(channel: Channel, export: Export) -> dict[str, Any]:
+    """Return the content of a notification. A mail has more than a callback, whose fields are fixed."""
+    return notice(export) | (_more(export) if channel is Channel.EMAIL else {})
+
+
+def _more(export: Export) -> dict[str, Any]:
+    """Return what only a mail says: the rows, until when the file stays (ISO 8601, UTC), and whether it is encrypted.
+
+    All are None if there is no file.
+    """
+    file = export.file
+    return {
+        "rowCount": file.row_count if file else None,
+        "expireTime": file.expire_time.isoformat() if file else None,
+        "encrypted": file.artifact.encrypted if file else None,
+    }
 
 
 def notice(export: Export) -> dict[str, Any]:

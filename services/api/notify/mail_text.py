@@ -1,17 +1,19 @@
-"""The mail that reports the end of an export, as text and HTML. No value can add headers."""
+"""The mail that reports the end of an export: its headers, and its text. No value can add headers."""
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import format_datetime
-from html import escape
 from typing import Any
 
+from services.api.domain.links import MailLink
 from services.api.domain.notifications import Delivery
+from services.api.notify.mail_html import CARE, Content, Row, html_of
 
 MAX_SUBJECT_CHARACTERS = 150
 MAX_ERRORS = 20
@@ -28,12 +30,18 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _THOUSAND = 1000
 _MINUTE_S = 60
 _HOUR_S = 3600
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
-Row = tuple[str, str]
 
+def mail(delivery: Delivery, sender: str, now: datetime, links: Sequence[MailLink] = ()) -> EmailMessage:
+    """Return the whole message. Its Message-ID is the same at every attempt.
 
-def mail(delivery: Delivery, sender: str, now: datetime) -> EmailMessage:
-    """Return the whole message. Its Message-ID is the same at every attempt."""
+    With `links` the mail has them in place of the command that downloads the file.
+    """
+    content = _content(delivery, links)
     message = EmailMessage(policy=_POLICY)
     message["Subject"] = _subject(delivery.notice)
     message["From"] = Address(addr_spec=sender)
@@ -41,8 +49,8 @@ def mail(delivery: Delivery, sender: str, now: datetime) -> EmailMessage:
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{delivery.id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(_text(delivery))
-    message.add_alternative(_html(delivery), subtype="html")
+    message.set_content(_text(content))
+    message.add_alternative(html_of(content), subtype="html")
     return message
 
 
@@ -95,10 +103,24 @@ def _headline(notice: dict[str, Any]) -> str:
     return "Export completed" if notice["success"] else "Export did not complete"
 
 
-def _story(delivery: Delivery) -> str:
+def _content(delivery: Delivery, links: Sequence[MailLink]) -> Content:
     notice = delivery.notice
+    return Content(
+        headline=_headline(notice),
+        is_good=notice["success"],
+        rows=tuple(_rows(notice, links)),
+        story=_story(notice, links),
+        links=tuple(replace(link, filename=one_line(link.filename)) for link in links),
+        command="" if links or not notice["success"] else _command(delivery),
+        errors=tuple(_errors(notice)),
+    )
+
+
+def _story(notice: dict[str, Any], links: Sequence[MailLink]) -> str:
+    if notice["success"] and links:
+        return "The file is ready." if len(links) == 1 else "The files are ready."
     if notice["success"]:
-        return f"The file is ready. This command fetches it and checks it:\n\n{_command(delivery)}"
+        return "The file is ready. This command fetches it and checks it:"
     if notice["errorMessages"]:
         return "There is no file. What went wrong:"
     return "There is no file: it was cancelled."
@@ -109,16 +131,30 @@ def _command(delivery: Delivery) -> str:
     return f"exportctl download {delivery.notice['idExportJob']} -o .{tenant}"
 
 
-def _rows(notice: dict[str, Any]) -> Iterator[Row]:
+def _rows(notice: dict[str, Any], links: Sequence[MailLink]) -> Iterator[Row]:
+    """Yield what the mail says of the export. Notices of earlier versions have no rows and no time."""
     yield "Export", one_line(notice["exportType"])
-    yield "State", notice["status"]
-    yield "Id", notice["idExportJob"]
     if notice["fileName"]:
         yield "File", one_line(notice["fileName"])
+    if notice.get("rowCount") is not None:
+        yield "Rows", f"{notice['rowCount']:,}"
     if notice["fileSizeBytes"] is not None:
         yield "Size", _size(notice["fileSizeBytes"])
+    if notice.get("expireTime"):
+        until = min([datetime.fromisoformat(notice["expireTime"]), *(link.expire_time for link in links)])
+        yield "Until", moment(until)
+    if notice.get("encrypted"):
+        yield "Opens", "with the password of the export"
     if notice["durationMs"]:
         yield "Took", _length(notice["durationMs"] / _THOUSAND)
+    yield "State", notice["status"]
+    yield "Id", notice["idExportJob"]
+
+
+def moment(time: datetime) -> str:
+    """Return a time such as "8 November 2026, 12:00 UTC"."""
+    utc = time.astimezone(UTC)
+    return f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}, {utc.hour:02}:{utc.minute:02} UTC"
 
 
 def _errors(notice: dict[str, Any]) -> list[str]:
@@ -126,24 +162,13 @@ def _errors(notice: dict[str, Any]) -> list[str]:
     return [one_line(message) for message in notice["errorMessages"][-MAX_ERRORS:]]
 
 
-def _text(delivery: Delivery) -> str:
-    notice = delivery.notice
-    rows = "\n".join(f"{name + ':':<8}{value}" for name, value in _rows(notice))
-    errors = "\n".join(f"- {message}" for message in _errors(notice))
-    return "\n\n".join(filter(None, (_headline(notice), rows, _story(delivery), errors))) + "\n"
-
-
-def _html(delivery: Delivery) -> str:
-    notice = delivery.notice
-    rows = "".join(f"<tr><th align=left>{name}</th><td>{escape(value)}</td></tr>\n" for name, value in _rows(notice))
-    errors = "".join(f"<li>{escape(message)}</li>\n" for message in _errors(notice))
-    words, _, command = (escape(part) for part in _story(delivery).partition("\n\n"))
-    story = f"<p>{words}</p>\n" + (f"<pre>{command}</pre>\n" if command else "")
-    story += f"<ul>\n{errors}</ul>\n" if errors else ""
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"></head><body>\n'
-        f"<h2>{_headline(notice)}</h2>\n<table>\n{rows}</table>\n{story}</body></html>\n"
-    )
+def _text(content: Content) -> str:
+    rows = "\n".join(f"{name + ':':<8}{value}" for name, value in content.rows)
+    errors = "\n".join(f"- {message}" for message in content.errors)
+    links = "\n\n".join(f"Download {link.filename}:\n{link.url}" for link in content.links)
+    care = CARE if content.links else ""
+    parts = (content.headline, rows, content.story, links, care, content.command, errors)
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _size(count: int) -> str:

@@ -5,16 +5,20 @@ A mail is accepted if the server accepts its DATA.
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol
 
 import aiosmtplib
 
+from services.api.domain.links import MailLink
 from services.api.domain.notifications import Delivery
 from services.api.notify.mail_refusals import Stage, about_recipient
 from services.api.notify.mail_text import mail
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.settings import MailSettings, Tls
 from services.api.ports.clock import Clock
+from services.contract.errors import ExportdError
 from services.runtime.addresses import tls_reason
 
 GOODBYE_S = 2.0
@@ -22,11 +26,31 @@ GOODBYE_S = 2.0
 _GOOD = range(200, 300)
 
 
+class MailLinkSource(Protocol):
+    """Creates the links of mails."""
+
+    async def of(self, delivery: Delivery) -> Sequence[MailLink]:
+        """Return the links of a mail, the same at every attempt. Raises StoreUnavailable."""
+        ...
+
+
+class _NoLinks:
+    async def of(self, delivery: Delivery) -> Sequence[MailLink]:  # noqa: ARG002 - see MailLinkSource
+        return ()
+
+
+NO_LINKS: MailLinkSource = _NoLinks()
+"""Mails have no links."""
+
+
 class MailSender:
     """Hands mails to the configured server, with exactly the configured encryption and login, never less."""
 
-    def __init__(self, settings: MailSettings, clock: Clock, *, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, settings: MailSettings, clock: Clock, *, tls: ssl.SSLContext, links: MailLinkSource = NO_LINKS
+    ) -> None:
         self._settings = settings
+        self._links = links
         self._clock = clock
         self._tls = tls
 
@@ -41,9 +65,14 @@ class MailSender:
         server that has received the mail delivers it even if the client stops waiting, and the next attempt would
         deliver it again.
         """
+        try:
+            links = await self._links.of(delivery)
+        except ExportdError as refused:
+            return Failed(f"the link could not be stored: {refused.reason}")
+        message = mail(delivery, self._settings.sender, self._clock(), links).as_bytes()
         server = self._server()
         try:
-            return await self._hand_over(delivery, server)
+            return await self._hand_over(delivery, message, server)
         except aiosmtplib.SMTPSenderRefused as refused:
             return _refused(Stage.SENDER, refused)
         except aiosmtplib.SMTPRecipientRefused as refused:
@@ -55,9 +84,8 @@ class MailSender:
         finally:
             await _leave(server)
 
-    async def _hand_over(self, delivery: Delivery, server: aiosmtplib.SMTP) -> Accepted | Failed:
+    async def _hand_over(self, delivery: Delivery, message: bytes, server: aiosmtplib.SMTP) -> Accepted | Failed:
         settings = self._settings
-        message = mail(delivery, settings.sender, self._clock()).as_bytes()
         try:
             async with asyncio.timeout(settings.timeout.total_seconds()):
                 await server.connect()

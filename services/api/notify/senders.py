@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from services.api.domain.notifications import Channel
 from services.api.notify.callback import CallbackSender
-from services.api.notify.mailing import MailSender
+from services.api.notify.mailing import NO_LINKS, MailLinkSource, MailSender
 from services.api.notify.resolver import CheckedResolver, LookupLimits
 from services.api.notify.schedule import Sender
 from services.api.notify.settings import NotifySettings
@@ -15,9 +15,9 @@ from services.api.ports.clock import Clock
 
 @asynccontextmanager
 async def senders_of(
-    settings: NotifySettings, secrets: CallbackSecrets, clock: Clock
+    settings: NotifySettings, secrets: CallbackSecrets, clock: Clock, links: MailLinkSource = NO_LINKS
 ) -> AsyncIterator[dict[Channel, Sender]]:
-    """Return a context with one sender for each configured channel.
+    """Return a context with one sender for each configured channel. `links` are those of mails.
 
     Raises CannotUse if the file of certificate authorities is invalid.
     """
@@ -28,5 +28,5 @@ async def senders_of(
     async with callbacks:
         senders: dict[Channel, Sender] = {Channel.CALLBACK: callbacks}
         if settings.mail:
-            senders[Channel.EMAIL] = MailSender(settings.mail, clock, tls=tls)
+            senders[Channel.EMAIL] = MailSender(settings.mail, clock, tls=tls, links=links)
         yield senders

@@ -41,8 +41,8 @@ class RetentionStore(Protocol):
     async def forget(self, now: datetime, rows_kept: timedelta, limit: int) -> int:
         """Remove rows that are no longer needed, up to `limit` of each kind. Return how many rows were removed.
 
-        These are exports that have been done for `rows_kept`, tombstones, and lapsed request_ids. An export with a
-        notification that is still to be sent is kept.
+        These are exports that have been done for `rows_kept`, tombstones, lapsed request_ids, and download links that
+        have expired KEPT_AFTER_END ago. An export with a notification that is still to be sent is kept.
         """
         ...
 

@@ -6,6 +6,7 @@ from services.api.ports.exports import ExportStore
 from services.api.ports.figures import QueueFigures
 from services.api.ports.keys import KeyStore
 from services.api.ports.leases import LeaseStore
+from services.api.ports.links import LinkStore
 from services.api.ports.outbox import Outbox
 from services.api.ports.quotas import UsageStore
 from services.api.ports.retention import RetentionStore
@@ -22,3 +23,4 @@ class Store:
     retention: RetentionStore
     keys: KeyStore
     usage: UsageStore
+    links: LinkStore

@@ -23,6 +23,7 @@ class Choices:
     filename: str
     mode: FilterMode
     by_changes: bool
+    mail_links: bool = False
 
     def with_spec(self, spec: JobSpec) -> Options:
         """As asked, with every default filled in."""
@@ -39,6 +40,7 @@ class Choices:
             compression=table.compression,
             filter_mode=self.mode,
             by_changes=self.by_changes,
+            mail_links=self.mail_links,
         )
 
 

@@ -49,6 +49,8 @@ class CreateRequest:
     If `changed_since` is None and `since_export` (the id of an earlier export) is empty, all rows are exported. With
     `validate_only` no export is created. With `any_format` no file is created, so that every collection is accepted.
 
+    `may_read` says whether the caller may read the file, and not only create it.
+
     `body` is the request in a deterministic form without its request_id: equal requests have equal bodies. It contains
     the password. `violations` are those that were found while the message was decoded.
     """
@@ -74,6 +76,7 @@ class CreateRequest:
     max_attempts: int = 0
     ttl: timedelta | None = None
     filename: str = ""
+    may_read: bool = False
     body: bytes = field(default=b"", repr=False)
     violations: tuple[Violation, ...] = ()
 
@@ -239,6 +242,7 @@ def _options(request: CreateRequest, spec: JobSpec) -> Options:
         filename=request.filename,
         mode=request.filter_mode,
         by_changes=bool(request.changed_since or request.since_export),
+        mail_links=request.may_read and bool(request.notify_email),
     )
     return options_of(spec, choices)
 

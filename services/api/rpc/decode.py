@@ -10,7 +10,7 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
-from exportd.v1 import export_pb2, export_service_pb2
+from exportd.v1 import export_pb2, export_service_pb2, link_service_pb2
 from services.api.catalog.columns import ColumnChoice
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
@@ -50,8 +50,11 @@ def tenant(names: Sequence[str]) -> str:
     return name
 
 
-def create_request(message: export_service_pb2.CreateExportRequest) -> CreateRequest:
-    """Return the request without the parts that depend on the catalog. Mistakes are in its `violations`."""
+def create_request(message: export_service_pb2.CreateExportRequest, *, may_read: bool = False) -> CreateRequest:
+    """Return the request without the parts that depend on the catalog. Mistakes are in its `violations`.
+
+    `may_read`: whether the caller may also read what it creates.
+    """
     violations: list[Violation] = []
     body = export_service_pb2.CreateExportRequest()
     body.CopyFrom(message)
@@ -77,6 +80,7 @@ def create_request(message: export_service_pb2.CreateExportRequest) -> CreateReq
         max_attempts=message.max_attempts,
         ttl=_ttl(message, violations),
         filename=message.filename,
+        may_read=may_read,
         body=body.SerializeToString(deterministic=True),
         violations=tuple(violations),
     )
@@ -123,7 +127,7 @@ def with_columns(message: export_service_pb2.ListCollectionsRequest) -> bool:
 
 def download_request(message: export_service_pb2.DownloadFileRequest) -> DownloadRequest:
     """Return what to download. Raises InvalidRequest."""
-    request = _source(message)
+    request = source_of(message)
     if message.if_sha256 and not _SHA256.fullmatch(message.if_sha256):
         raise InvalidRequest((Violation("if_sha256", "must be 64 hexadecimal digits"),))
     return replace(request, offset=message.offset, limit=message.limit, if_sha256=message.if_sha256)
@@ -131,11 +135,13 @@ def download_request(message: export_service_pb2.DownloadFileRequest) -> Downloa
 
 def url_request(message: export_service_pb2.GetDownloadUrlRequest) -> DownloadRequest:
     """Return the file that the URL is for. Raises InvalidRequest."""
-    return _source(message)
+    return source_of(message)
 
 
-def _source(
-    message: export_service_pb2.DownloadFileRequest | export_service_pb2.GetDownloadUrlRequest,
+def source_of(
+    message: export_service_pb2.DownloadFileRequest
+    | export_service_pb2.GetDownloadUrlRequest
+    | link_service_pb2.CreateDownloadLinkRequest,
 ) -> DownloadRequest:
     """Return the whole file that the message names. Raises InvalidRequest."""
     match message.WhichOneof("source"):

@@ -8,16 +8,21 @@ from exportd.v1 import export_pb2, export_service_pb2, export_service_pb2_grpc
 from services.api.catalog.model import Catalog, Collection
 from services.api.catalog.resolve import collection_of
 from services.api.domain.history import Transition
+from services.api.domain.keys import Scope
 from services.api.domain.notifications import Delivery, Position
 from services.api.metrics import ApiMetrics
 from services.api.rpc import decode, encode, encode_history
 from services.api.rpc.call import export_id_of, tenant_of
 from services.api.rpc.download_stream import PieceBudget, send
+from services.api.rpc.gate import CALLER
 from services.api.rpc.limits import Limit
+from services.api.rpc.links.admission import LINK
+from services.api.rpc.links.download import linked_request
 from services.api.rpc.metadata import Context
 from services.api.rpc.pages import Pages, one_more
-from services.api.usecases.downloads import Downloads
+from services.api.usecases.downloads import DownloadRequest, Downloads
 from services.api.usecases.exports import Exports
+from services.api.usecases.linked_files import told_as_no_link
 from services.api.world import World
 from services.runtime import logs
 
@@ -44,7 +49,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def CreateExport(
         self, request: export_service_pb2.CreateExportRequest, context: Context
     ) -> export_pb2.Export:
-        create = decode.create_request(request)
+        create = decode.create_request(request, may_read=CALLER.get().may(Scope.READ))
         if create.validate_only:
             return encode.validated(await self._exports.validate(tenant_of(context), create))
         view = await self._exports.create(tenant_of(context), create)
@@ -132,9 +137,15 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def DownloadFile(  # type: ignore[override]  # writes: a generator would be closed late
         self, request: export_service_pb2.DownloadFileRequest, context: Context
     ) -> None:
-        tenant = tenant_of(context)
+        if shown := LINK.get():
+            with told_as_no_link():
+                await self._send(shown.link.tenant, linked_request(request, shown.link), context)
+        else:
+            await self._send(tenant_of(context), decode.download_request(request), context)
+
+    async def _send(self, tenant: str, request: DownloadRequest, context: Context) -> None:
         with self._sends.held(tenant), self._metrics.downloads.track_inprogress():
-            download = await self._downloads.open(tenant, decode.download_request(request))
+            download = await self._downloads.open(tenant, request)
             logs.bind(export_id=download.export.id, offset=download.offset, end=download.end)
             try:
                 await send(download, context, self._budget, self._world.monotonic)

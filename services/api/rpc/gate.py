@@ -12,6 +12,7 @@ from services.api.domain.keys import Holder, Key, Scope
 from services.api.domain.leases import EVERYWHERE, Reach
 from services.api.domain.tokens import Token
 from services.api.ports.tokens import Tokens
+from services.api.rpc.links.admission import LinkAdmission
 from services.api.rpc.metadata import Context, metadata
 from services.api.usecases.keys import KnownKeys
 from services.api.usecases.sight import COLLECTIONS
@@ -42,6 +43,11 @@ SCOPES: dict[str, Scope] = {
     "/exportd.v1.KeyService/ListKeys": Scope.KEYS,
     "/exportd.v1.KeyService/RevokeKey": Scope.KEYS,
     "/exportd.v1.KeyService/RotateKey": Scope.KEYS,
+    "/exportd.v1.LinkService/CreateDownloadLink": Scope.READ,
+    "/exportd.v1.LinkService/GetLinkedFile": Scope.READ,
+    "/exportd.v1.LinkService/ListDownloadLinks": Scope.READ,
+    "/exportd.v1.LinkService/RevokeDownloadLink": Scope.READ,
+    "/exportd.v1.LinkService/UseDownloadLink": Scope.READ,
     "/exportd.v1.OperatorService/DrainWorker": Scope.OPERATE,
     "/exportd.v1.OperatorService/GetQueue": Scope.OPERATE,
     "/exportd.v1.OperatorService/GetTenantUsage": Scope.OPERATE,
@@ -50,7 +56,10 @@ SCOPES: dict[str, Scope] = {
     "/exportd.v1.OperatorService/RedeliverNotification": Scope.OPERATE,
     "/exportd.v1.OperatorService/RetryExport": Scope.OPERATE,
 }
-"""The scope that a key needs for each method. A method that is not listed is refused for every key."""
+"""The scope that a key needs for each method. A method that is not listed is refused for every key.
+
+Methods that are open to links need no key, if there is a link.
+"""
 
 OF_ALL_TENANTS = frozenset({"/exportd.v1.OperatorService/DrainWorker", "/exportd.v1.OperatorService/ListWorkers"})
 """Methods that need a key for all tenants, since workers belong to no tenant."""
@@ -95,6 +104,10 @@ class Caller:
         """The id of the caller's key; empty if there is none."""
         return self.key.id if self.key else ""
 
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller has a scope. Without keys everybody has each."""
+        return self.key is None or scope in self.key.scopes
+
     def sees(self, tenant: str) -> bool:
         """Whether the caller may see data of this tenant."""
         return self.only_tenant in ("", tenant)
@@ -114,7 +127,8 @@ REACH: ContextVar[Reach] = ContextVar("reach", default=EVERYWHERE)
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """The credentials of a call: the text of a key, or of a token (`is_token`) of the identity provider.
+    """The credentials of a call: the text of a key, of a token (`is_token`) of the identity provider, or of a link
+    (`is_link`).
 
     Without text there was a certificate (`certified`), or nothing.
     """
@@ -123,6 +137,7 @@ class Credential:
     text: str = field(default="", repr=False)
     certified: bool = False
     is_token: bool = False
+    is_link: bool = False
 
 
 class Gate(Protocol):
@@ -156,17 +171,22 @@ _NO_KEY, _NO_TOKEN = Credential(Holder.CALLER), Credential(Holder.WORKER)
 
 
 class CallersGate:
-    """Admits callers with a key or, if there are `tokens`, with a token of the identity provider.
+    """Admits callers with a key, with a download link or, if there are `tokens`, with a token of the identity provider.
 
     On loopback no credentials are needed as long as there is neither a key nor a provider.
     """
 
-    def __init__(self, keys: KnownKeys, tokens: Tokens | None = None) -> None:
+    def __init__(self, keys: KnownKeys, links: LinkAdmission, tokens: Tokens | None = None) -> None:
         self._keys = keys
+        self._links = links
         self._tokens = tokens
 
     async def admit(self, method: str, request: Any, context: Context) -> Credential:  # noqa: ARG002 - see Gate
         credential = _shown(Holder.CALLER, context)
+        if links := self._links.texts(context):
+            if credential.text:
+                raise BadCredentials("there are other credentials beside the link: send one")
+            return Credential(Holder.CALLER, await self._links.admit(method, links), is_link=True)
         if not credential.text and not await self._required():
             CALLER.set(Caller())
             return _NO_KEY
@@ -179,7 +199,9 @@ class CallersGate:
         return credential
 
     async def check(self, credential: Credential) -> None:
-        if credential.is_token:
+        if credential.is_link:
+            await self._links.check(credential.text)
+        elif credential.is_token:
             await self._token(credential.text)
         else:
             await _check(self._keys, credential)

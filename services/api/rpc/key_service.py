@@ -8,9 +8,9 @@ from datetime import timedelta
 from google.protobuf.duration_pb2 import Duration
 
 from exportd.v1 import key_service_pb2, key_service_pb2_grpc
+from services.api.domain.key_texts import ID_CHARACTERS
 from services.api.domain.keys import (
     CALLERS_SCOPES,
-    ID_CHARACTERS,
     MAX_LABEL_CHARACTERS,
     SCOPES_BEYOND_COLLECTIONS,
     Holder,

@@ -9,13 +9,20 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from exportd.queue.v1 import job_queue_service_pb2_grpc
-from exportd.v1 import export_service_pb2, export_service_pb2_grpc, key_service_pb2_grpc, operator_service_pb2_grpc
+from exportd.v1 import (
+    export_service_pb2,
+    export_service_pb2_grpc,
+    key_service_pb2_grpc,
+    link_service_pb2_grpc,
+    operator_service_pb2_grpc,
+)
 from services.api.metrics import ApiMetrics
 from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.gate import Gate
 from services.api.rpc.health_service import HealthServicer
 from services.api.rpc.interceptor import CallInterceptor
 from services.api.rpc.key_service import KeyServicer
+from services.api.rpc.links.link_service import LinkServicer
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.world import World
@@ -28,6 +35,7 @@ SERVICES = (
     "exportd.v1.ExportService",
     "exportd.v1.OperatorService",
     "exportd.v1.KeyService",
+    "exportd.v1.LinkService",
     "exportd.queue.v1.JobQueueService",
 )
 """The names that health checks may ask about: the whole process (empty), and each service."""
@@ -37,6 +45,7 @@ SHOWN = (
     "exportd.v1.ExportService",
     "exportd.v1.OperatorService",
     "exportd.v1.KeyService",
+    "exportd.v1.LinkService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1alpha.ServerReflection",
 )
@@ -65,11 +74,12 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Servicers:
-    """The services: three for callers, one for workers."""
+    """The services: four for callers, one for workers."""
 
     exports: ExportServicer
     operators: OperatorServicer
     keys: KeyServicer
+    links: LinkServicer
     queue: JobQueueServicer
 
 
@@ -104,6 +114,7 @@ class Servers:
         _write_bytes(self._public, servicers.exports)
         operator_service_pb2_grpc.add_OperatorServiceServicer_to_server(servicers.operators, self._public)
         key_service_pb2_grpc.add_KeyServiceServicer_to_server(servicers.keys, self._public)
+        link_service_pb2_grpc.add_LinkServiceServicer_to_server(servicers.links, self._public)
         job_queue_service_pb2_grpc.add_JobQueueServiceServicer_to_server(servicers.queue, self._queue)
         if reflection:
             enable_server_reflection(SHOWN, self._public)

@@ -77,9 +77,13 @@ class Downloads:
         """Return a file that can be downloaded, and its export. Raises FileNotFound, FileExpired."""
         return self._unexpired(*await file_of(self._store, tenant, file_id))
 
+    async def requested(self, tenant: str, request: DownloadRequest) -> tuple[Export, StoredFile]:
+        """Return the file of a request, without opening it, and its export. Raises the errors about their state."""
+        return self._unexpired(*await self._requested(tenant, request))
+
     async def open(self, tenant: str, request: DownloadRequest) -> Download:
         """Open a file for a download. Raises every error that DownloadFile may end with; nothing is left open then."""
-        export, file = self._unexpired(*await self._requested(tenant, request))
+        export, file = await self.requested(tenant, request)
         if request.if_sha256 and request.if_sha256.lower() != file.artifact.sha256:
             raise FileChanged(file.id, file.artifact.sha256)
         size = file.artifact.size_bytes
@@ -98,7 +102,7 @@ class Downloads:
 
     async def url(self, tenant: str, request: DownloadRequest) -> DownloadUrl:
         """Return a URL of the whole file. Raises the errors of GetDownloadUrl."""
-        _, file = self._unexpired(*await self._requested(tenant, request))
+        _, file = await self.requested(tenant, request)
         if await self._artifacts.size(file.artifact.key) != file.artifact.size_bytes:
             raise FileDamaged(file.id)
         now = self._clock()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -12,6 +13,7 @@ from services.gateway.http.problems import invalid
 JSON = "application/json"
 _TYPES = frozenset({JSON, "application/ld+json"})
 _UTF_8 = "utf-8"
+MAX_FORM_FIELDS = 20
 
 
 class Bodies:
@@ -31,6 +33,16 @@ class Bodies:
         if request.content_type not in _TYPES or (request.charset or _UTF_8).lower() != _UTF_8:
             raise _unsupported("the body must be application/json in UTF-8")
         return _object(text)
+
+    async def form(self, request: web.Request) -> dict[str, str]:
+        """Return the fields of a form, each once; an empty one for any other body.
+
+        Raises HTTPException for a body that is too large or too slow.
+        """
+        text = await self._read(request)
+        if request.content_type != "application/x-www-form-urlencoded":
+            return {}
+        return dict(parse_qsl(text.decode(errors="replace"), max_num_fields=MAX_FORM_FIELDS))
 
     async def _read(self, request: web.Request) -> bytes:
         if not request.body_exists:

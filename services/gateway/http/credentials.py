@@ -18,6 +18,7 @@ from services.gateway.upstream.api import Caller
 KEY = "X-Api-Key"
 AUTHORIZATION = "Authorization"
 TENANT = "X-Exportd-Tenant"
+LINK = "X-Exportd-Link"
 
 _KEY = re.compile("[!-~]{1,200}")
 _BEARER = re.compile("[Bb]earer ([!-~]{1,8000})")
@@ -33,6 +34,8 @@ class Credentials:
 
     def of(self, request: web.Request) -> Caller:
         """Return the caller. Raises AccessRefused, InvalidArgument."""
+        if link := _link(request):
+            return caller_with_link(link, request)
         key = _key(request)
         if not key:
             self._check_without_key(request)
@@ -54,6 +57,24 @@ class Credentials:
             raise bad_credentials(f"an API key is needed: send it as {KEY} or as {AUTHORIZATION}: Bearer")
         if _is_of_a_page(request) or not _names_loopback(request.host):
             raise bad_credentials("a request of a web page, or to another name than localhost, needs an API key")
+
+
+def caller_with_link(text: str, request: web.Request) -> Caller:
+    """Return the caller that has a link, by its token or a ticket. Raises AccessRefused if it can be neither."""
+    if not _KEY.fullmatch(text):
+        raise bad_credentials(f"{LINK} is no download link")
+    request_id = request_id_of(request)
+    return Caller((("x-request-id", request_id), ("x-exportd-link", text)), request_id)
+
+
+def _link(request: web.Request) -> str:
+    """Return the only link of a request; empty if there is none."""
+    links = request.headers.getall(LINK, [])
+    if len(links) > 1 or (links and (KEY in request.headers or AUTHORIZATION in request.headers)):
+        raise bad_credentials(f"there are several credentials: send one {LINK}, and no key")
+    if links and not links[0]:
+        raise bad_credentials(f"{LINK} is empty")
+    return links[0] if links else ""
 
 
 def _key(request: web.Request) -> str:

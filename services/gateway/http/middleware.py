@@ -1,6 +1,7 @@
 """Around every request: its id, its log line, its metrics, and errors that nobody else has turned into answers."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from services.runtime import logs
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_SECRETS = re.compile("(ex[a-z]_)[0-9A-Za-z]+")
 _GONE = 499
 """What the log and the metrics have for a request whose caller left."""
 
@@ -29,6 +31,11 @@ SAFE = {
     "Cache-Control": "no-store",
 }
 """Headers of every answer that does not set them itself: nothing here is a page, or for a shared cache."""
+
+
+def without_secrets(path: str) -> str:
+    """Return a path in which nobody can read the tokens of links, or keys that somebody has put there."""
+    return _SECRETS.sub(r"\1…", path)
 
 
 class Around:
@@ -65,7 +72,13 @@ class Around:
         resource = request.match_info.route.resource
         route = resource.canonical if resource else "unknown"
         self._metrics.answered(route, request.method if resource else "any", status, seconds)
-        logs.get().info("request", method=request.method, path=request.path, status=status, ms=round(seconds * 1000, 2))
+        logs.get().info(
+            "request",
+            method=request.method,
+            path=without_secrets(request.path),
+            status=status,
+            ms=round(seconds * 1000, 2),
+        )
 
 
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:

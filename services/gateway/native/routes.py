@@ -1,4 +1,4 @@
-"""The routes of the native door: one for each method of exportd.v1, and two for a download."""
+"""The routes of the native door: one for each method of exportd.v1, and three for a download."""
 
 from dataclasses import dataclass
 
@@ -44,6 +44,12 @@ ROUTES = (
     Route("GET", "/v1/ids", "FindIds"),
     Route("GET", "/v1/usage", "GetUsage"),
     Route("GET", "/v1/tenant-usage", "GetTenantUsage"),
+    Route("POST", "/v1/links", "CreateDownloadLink"),
+    Route("GET", f"{_EXPORT}/links", "ListDownloadLinks"),
+    Route("POST", "/v1/links/{link_id}:revoke", "RevokeDownloadLink"),
+    Route("GET", "/v1/linked-file", "GetLinkedFile"),
+    Route("POST", "/v1/linked-file:use", "UseDownloadLink"),
+    Route("GET", "/v1/linked-file/content", "DownloadFile"),
     Route("POST", f"{_EXPORT}:retry", "RetryExport"),
     Route("POST", "/v1/deliveries/{delivery_id}:redeliver", "RedeliverNotification"),
     Route("GET", "/v1/queue", "GetQueue"),

@@ -7,9 +7,9 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from exportd.v1 import export_service_pb2, key_service_pb2, operator_service_pb2
+from exportd.v1 import export_service_pb2, key_service_pb2, link_service_pb2, operator_service_pb2
 
-_FILES: tuple[Any, ...] = (export_service_pb2, operator_service_pb2, key_service_pb2)
+_FILES: tuple[Any, ...] = (export_service_pb2, operator_service_pb2, key_service_pb2, link_service_pb2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +36,4 @@ def _methods() -> Iterator[Method]:
 
 
 METHODS: Mapping[str, Method] = {method.name: method for method in _methods()}
-"""Every method of ExportService, OperatorService and KeyService, by its name."""
+"""Every method of the services for callers, by its name."""

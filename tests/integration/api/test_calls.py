@@ -114,6 +114,7 @@ async def test_reflection_shows_the_services_of_callers_and_their_messages(api: 
         "exportd.v1.ExportService",
         "exportd.v1.OperatorService",
         "exportd.v1.KeyService",
+        "exportd.v1.LinkService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
-from exportd.v1 import export_pb2, export_service_pb2, key_service_pb2, operator_service_pb2
+from exportd.v1 import export_pb2, export_service_pb2, key_service_pb2, link_service_pb2, operator_service_pb2
 from exportd.v1.key_service_pb2_grpc import KeyServiceStub
 from services.api.domain.keys import Holder, Scope, read, written
 from services.api.rpc.gate import OF_ALL_TENANTS, SCOPES
@@ -25,7 +25,7 @@ from tests.integration.api.refusals import refused
 
 METHODS = {
     f"/{service.full_name}/{method.name}": method
-    for module in (export_service_pb2, key_service_pb2, operator_service_pb2)
+    for module in (export_service_pb2, key_service_pb2, link_service_pb2, operator_service_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }

@@ -70,4 +70,11 @@ async def exports(gateway: Gateway, worker: Worker) -> dict[str, str]:
     await worker.complete(job, worker.file(job, b"PK", "e.zip", media_type="application/zip", extension="zip"))
     waiting = await gateway.create(uri="/airports")
     file = (await gateway.json("GET", f"/v1/exports/{done['id']}"))["file"]
-    return {"ID": done["id"], "FILE": file["id"], "ZIP": packed["idExportJob"], "OTHER": waiting["id"]}
+    link = await gateway.json("POST", "/v1/links", json={"exportId": done["id"], "maxUses": 1})
+    return {
+        "TOKEN": link["token"],
+        "ID": done["id"],
+        "FILE": file["id"],
+        "ZIP": packed["idExportJob"],
+        "OTHER": waiting["id"],
+    }

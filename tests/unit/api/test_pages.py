@@ -7,7 +7,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from exportd.v1 import export_pb2, export_service_pb2, operator_service_pb2
+from exportd.v1 import export_pb2, export_service_pb2, link_service_pb2, operator_service_pb2
 from services.api.catalog.definition.keys import MAX_COLLECTION_BYTES
 from services.api.catalog.resolve import MAX_QUERY_BYTES, MAX_URI_BYTES
 from services.api.domain.export import MAX_CODE_CHARACTERS, MAX_ERRORS, MAX_MESSAGE_CHARACTERS
@@ -30,7 +30,11 @@ COLUMN_BYTES = 64
 
 SERVICES = [
     file.DESCRIPTOR.services_by_name[name]
-    for file, name in ((export_service_pb2, "ExportService"), (operator_service_pb2, "OperatorService"))
+    for file, name in (
+        (export_service_pb2, "ExportService"),
+        (operator_service_pb2, "OperatorService"),
+        (link_service_pb2, "LinkService"),
+    )
 ]
 SINGLE = {"Export", "File", "Collection", "Delivery", "PreviewExportResponse", "Worker", "FindIdsResponse", "Usage"}
 """Answers that are one thing: what they list is bounded by itself."""

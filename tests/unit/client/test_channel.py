@@ -21,7 +21,7 @@ KEY = "exd_0123456789"
 MAX_S = 3700
 """Of any call; on its way a deadline is rounded up."""
 
-ONCE = {"PreviewExport", "RetryExport", "CreateKey", "RotateKey"}
+ONCE = {"PreviewExport", "RetryExport", "CreateKey", "RotateKey", "CreateDownloadLink"}
 """What is not safe to repeat, or too dear."""
 
 

@@ -120,6 +120,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED. The token is valid, but has no tenant or collections, or none that can be used. Metadata: claim, why."""
     ERROR_REASON_PROVIDER_UNAVAILABLE: _ErrorReason.ValueType  # 44
     """UNAVAILABLE. The keys of the identity provider cannot be read, so that no token can be checked; retry."""
+    ERROR_REASON_LINK_NOT_FOUND: _ErrorReason.ValueType  # 45
+    """NOT_FOUND. There is no such download link, or it is not valid any more: it was revoked, used up or has expired, or its file is gone. A
+    caller with a key gets it for a link of another tenant, too.
+    """
+    ERROR_REASON_TOO_MANY_LINK_TRIES: _ErrorReason.ValueType  # 46
+    """RESOURCE_EXHAUSTED. Too many unknown download links are being tried at this process; google.rpc.RetryInfo says when to try again."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason in google.rpc.ErrorInfo. The comment of each value begins with the status code of such an error. A value with "Not sent yet" is
@@ -222,4 +228,10 @@ ERROR_REASON_TOKEN_CLAIM_UNUSABLE: ErrorReason.ValueType  # 43
 """PERMISSION_DENIED. The token is valid, but has no tenant or collections, or none that can be used. Metadata: claim, why."""
 ERROR_REASON_PROVIDER_UNAVAILABLE: ErrorReason.ValueType  # 44
 """UNAVAILABLE. The keys of the identity provider cannot be read, so that no token can be checked; retry."""
+ERROR_REASON_LINK_NOT_FOUND: ErrorReason.ValueType  # 45
+"""NOT_FOUND. There is no such download link, or it is not valid any more: it was revoked, used up or has expired, or its file is gone. A
+caller with a key gets it for a link of another tenant, too.
+"""
+ERROR_REASON_TOO_MANY_LINK_TRIES: ErrorReason.ValueType  # 46
+"""RESOURCE_EXHAUSTED. Too many unknown download links are being tried at this process; google.rpc.RetryInfo says when to try again."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

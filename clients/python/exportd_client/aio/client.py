@@ -38,6 +38,7 @@ from exportd.v1.export_service_pb2 import (
 )
 from exportd_client import conversions
 from exportd_client.aio.connection import MAX_PAGE_SIZE, MAX_STREAM_S, Link
+from exportd_client.aio.download_links import DownloadLinks
 from exportd_client.aio.files import Files
 from exportd_client.aio.keys import Keys
 from exportd_client.aio.operator import Operator
@@ -82,6 +83,8 @@ class ExportClient(Files):
         """The methods for operators, over the same connection."""
         self.keys = Keys(self._link)
         """The methods for API keys, over the same connection."""
+        self.links = DownloadLinks(self._link)
+        """The methods for download links, over the same connection."""
 
     async def __aenter__(self) -> Self:
         await self._link.__aenter__()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from exportd.v1.export_service_pb2 import DownloadFileRequest
     from exportd.v1.export_service_pb2_grpc import ExportServiceAsyncStub
     from exportd.v1.key_service_pb2_grpc import KeyServiceAsyncStub
+    from exportd.v1.link_service_pb2_grpc import LinkServiceAsyncStub
     from exportd.v1.operator_service_pb2_grpc import OperatorServiceAsyncStub
 
 
@@ -90,6 +91,10 @@ class Link:
     @property
     def keys(self) -> "KeyServiceAsyncStub":
         return self._line.stubs.keys
+
+    @property
+    def links(self) -> "LinkServiceAsyncStub":
+        return self._line.stubs.links
 
     async def ask(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
         """Return the answer to a request, and retry after transient errors. The request must be safe to repeat."""

@@ -9,12 +9,14 @@ import grpc.aio
 from exportd.v1.export_service_pb2 import DownloadFileRequest
 from exportd.v1.export_service_pb2_grpc import ExportServiceStub
 from exportd.v1.key_service_pb2_grpc import KeyServiceStub
+from exportd.v1.link_service_pb2_grpc import LinkServiceStub
 from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 from exportd_client.channel import Endpoint
 
 if TYPE_CHECKING:
     from exportd.v1.export_service_pb2_grpc import ExportServiceAsyncStub
     from exportd.v1.key_service_pb2_grpc import KeyServiceAsyncStub
+    from exportd.v1.link_service_pb2_grpc import LinkServiceAsyncStub
     from exportd.v1.operator_service_pb2_grpc import OperatorServiceAsyncStub
 
 _DOWNLOAD = "/exportd.v1.ExportService/DownloadFile"
@@ -30,6 +32,7 @@ class Stubs:
     exports: "ExportServiceAsyncStub"
     operators: "OperatorServiceAsyncStub"
     keys: "KeyServiceAsyncStub"
+    links: "LinkServiceAsyncStub"
     downloads: "grpc.aio.UnaryStreamMultiCallable[DownloadFileRequest, bytes]"
 
 
@@ -48,6 +51,7 @@ class Line:
             ExportServiceStub(channel),
             OperatorServiceStub(channel),
             KeyServiceStub(channel),
+            LinkServiceStub(channel),
             channel.unary_stream(_DOWNLOAD, request_serializer=DownloadFileRequest.SerializeToString),
         )
 

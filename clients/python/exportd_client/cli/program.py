@@ -24,6 +24,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
             "download:download",
             "Download and verify an export's file; ID is that of the export or of the file.",
         ),
+        "link": ("links:link", "Create, list and revoke links with which people without credentials download a file."),
         "cancel": ("exports:cancel", "Cancel the export ID; it will have no file."),
         "delete": ("exports:delete", "Delete the export ID, which must be done, and its file."),
         "collections": ("catalog:collections", "List what can be exported, or describe the collection NAME."),

@@ -44,6 +44,7 @@ from exportd_client.enums import StateName, value_of
 from exportd_client.errors import ExportdError
 from exportd_client.patience import Outage, Patience
 from exportd_client.sync.connection import MAX_PAGE_SIZE, MAX_STREAM_S, Link
+from exportd_client.sync.download_links import SyncDownloadLinks
 from exportd_client.sync.files import Files
 from exportd_client.sync.keys import SyncKeys
 from exportd_client.sync.operator import SyncOperator
@@ -83,6 +84,8 @@ class SyncExportClient(Files):
         """The methods for operators, over the same connection."""
         self.keys = SyncKeys(self._link)
         """The methods for API keys, over the same connection."""
+        self.links = SyncDownloadLinks(self._link)
+        """The methods for download links, over the same connection."""
 
     def __enter__(self) -> Self:
         self._link.__enter__()

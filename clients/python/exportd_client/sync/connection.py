@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from exportd.v1.export_service_pb2 import DownloadFileRequest
     from exportd.v1.export_service_pb2_grpc import ExportServiceStub
     from exportd.v1.key_service_pb2_grpc import KeyServiceStub
+    from exportd.v1.link_service_pb2_grpc import LinkServiceStub
     from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 
 
@@ -90,6 +91,10 @@ class Link:
     @property
     def keys(self) -> "KeyServiceStub":
         return self._line.stubs.keys
+
+    @property
+    def links(self) -> "LinkServiceStub":
+        return self._line.stubs.links
 
     def ask(self, method: "grpc.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
         """Return the answer to a request, and retry after transient errors. The request must be safe to repeat."""

@@ -14,6 +14,7 @@ import grpc
 from exportd.v1.export_service_pb2 import DownloadFileRequest
 from exportd.v1.export_service_pb2_grpc import ExportServiceStub
 from exportd.v1.key_service_pb2_grpc import KeyServiceStub
+from exportd.v1.link_service_pb2_grpc import LinkServiceStub
 from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 from exportd_client.channel import Endpoint
 
@@ -30,6 +31,7 @@ class Stubs:
     exports: ExportServiceStub
     operators: OperatorServiceStub
     keys: KeyServiceStub
+    links: LinkServiceStub
     downloads: "grpc.UnaryStreamMultiCallable[DownloadFileRequest, bytes]"
 
 
@@ -101,5 +103,6 @@ def _stubs(channel: grpc.Channel) -> Stubs:
         ExportServiceStub(channel),
         OperatorServiceStub(channel),
         KeyServiceStub(channel),
+        LinkServiceStub(channel),
         channel.unary_stream(_DOWNLOAD, request_serializer=DownloadFileRequest.SerializeToString),
     )

@@ -10,6 +10,7 @@ from services.api.domain.export import Export
 from services.api.domain.fairness import Turn
 from services.api.domain.history import CREATED, MAX_REASON_CHARACTERS, REASONS, Actor, Transition
 from services.api.domain.keys import Key
+from services.api.domain.links import DownloadLink
 from services.api.domain.notifications import (
     MAX_TRIES_KEPT,
     SUPERSEDED,
@@ -17,7 +18,7 @@ from services.api.domain.notifications import (
     DeliveryState,
     Try,
     channels,
-    notice,
+    notice_on,
 )
 from services.api.domain.quotas import Quota, Window
 from services.api.domain.states import ENDINGS, Event, State, target
@@ -37,6 +38,7 @@ class MemoryData:
     store_id: str = ""
     keys: dict[str, Key] = field(default_factory=dict)
     windows: dict[tuple[str, Quota], Window] = field(default_factory=dict)
+    links: dict[str, DownloadLink] = field(default_factory=dict)
 
     def there(self, tenant: str, export_id: str) -> Record | None:
         """Return the record of an export; None if it does not exist, belongs to another tenant, or was deleted."""
@@ -101,7 +103,7 @@ class MemoryData:
                 run=export.run,
                 channel=channel,
                 target=receiver,
-                notice=notice(export),
+                notice=notice_on(channel, export),
                 state=DeliveryState.PENDING,
                 attempt=0,
                 next_attempt_time=now,

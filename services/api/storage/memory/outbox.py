@@ -108,6 +108,13 @@ class MemoryOutbox:
     ) -> None:
         after = settled(announced, outcome[:MAX_OUTCOME_CHARACTERS], now, state, due)
         self._data.deliveries[announced.delivery.id] = after
+        if state is not DeliveryState.PENDING:
+            self._erase_tokens(announced.delivery)
+
+    def _erase_tokens(self, delivery: Delivery) -> None:
+        for id_, link in self._data.links.items():
+            if link.delivery_id == delivery.id:
+                self._data.links[id_] = replace(link, sealed_token=None)
 
     def _say_so(self, delivery: Delivery) -> None:
         """Record on the export that the notification was accepted, unless a later run has begun."""

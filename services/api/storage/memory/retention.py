@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from services.api.domain.links import KEPT_AFTER_END
 from services.api.domain.notifications import DeliveryState
 from services.api.domain.quotas import WINDOWS
 from services.api.domain.states import LEASABLE, TERMINAL, Event, target
@@ -39,7 +40,7 @@ class MemoryRetentionStore:
         self._forget_exports({*old, *gone})
         latest = now - 2 * max(WINDOWS.values())
         self._data.windows = {key: each for key, each in self._data.windows.items() if each.start > latest}
-        return removed + len({*old, *gone})
+        return removed + self._forget_links(now - KEPT_AFTER_END, limit) + len({*old, *gone})
 
     def _is_to_be_announced(self, record: Record) -> bool:
         own = (d.delivery for d in self._data.deliveries.values() if d.delivery.export_id == record.export.id)
@@ -49,6 +50,12 @@ class MemoryRetentionStore:
         over = [key for key, request in self._data.requests.items() if request.create_time <= lapsed][:limit]
         for key in over:
             del self._data.requests[key]
+        return len(over)
+
+    def _forget_links(self, before: datetime, limit: int) -> int:
+        over = [id_ for id_, link in self._data.links.items() if link.expire_time <= before][:limit]
+        for id_ in over:
+            del self._data.links[id_]
         return len(over)
 
     def _forget_idle_tenants(self) -> int:
@@ -72,6 +79,7 @@ class MemoryRetentionStore:
         for id_ in ids:
             del data.records[id_], data.history[id_]
         data.requests = {key: each for key, each in data.requests.items() if each.export_id not in ids}
+        data.links = {id_: each for id_, each in data.links.items() if each.export_id not in ids}
         data.deliveries = {id_: each for id_, each in data.deliveries.items() if each.delivery.export_id not in ids}
 
 

@@ -8,6 +8,7 @@ from services.api.storage.memory.exports import MemoryExportStore
 from services.api.storage.memory.figures import MemoryQueueFigures
 from services.api.storage.memory.keys import MemoryKeyStore
 from services.api.storage.memory.leases import MemoryLeaseStore
+from services.api.storage.memory.links import MemoryLinkStore
 from services.api.storage.memory.outbox import MemoryOutbox
 from services.api.storage.memory.retention import MemoryRetentionStore
 from services.api.storage.memory.usage import MemoryUsageStore
@@ -29,4 +30,5 @@ def memory_store(
         retention=MemoryRetentionStore(data),
         keys=MemoryKeyStore(data),
         usage=MemoryUsageStore(data),
+        links=MemoryLinkStore(data),
     )

@@ -252,6 +252,7 @@ def _options_as_json(options: Options) -> SharedObject:
             "compression": options.compression.value,
             "filter_mode": options.filter_mode.value,
             "by_changes": options.by_changes,
+            "mail_links": options.mail_links,
         }
     )
 
@@ -285,6 +286,7 @@ def _options_of(stored: dict[str, Any]) -> Options:
         compression=Compression(stored.get("compression", Compression.NONE.value)),
         filter_mode=FilterMode(stored.get("filter_mode", FilterMode.STRICT.value)),
         by_changes=stored.get("by_changes", False),
+        mail_links=stored.get("mail_links", False),
     )
 
 

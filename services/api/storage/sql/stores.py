@@ -8,6 +8,7 @@ from services.api.domain.fairness import Fairness, Shares
 from services.api.domain.history import Transition
 from services.api.domain.keys import Holder, Key
 from services.api.domain.leases import UNLIMITED, Ability, Claimed, LeasePolicy, Standing
+from services.api.domain.links import DownloadLink
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Position
 from services.api.domain.quotas import UNLIMITED_QUOTAS, Quota, Quotas
 from services.api.domain.retry import Fate
@@ -19,7 +20,7 @@ from services.api.storage.sql import history
 from services.api.storage.sql.database import Database
 from services.api.storage.sql.statements import statements_of
 from services.api.storage.sql.turns import Asked
-from services.api.storage.sql.verbs import figures, ids, keys
+from services.api.storage.sql.verbs import figures, ids, keys, links
 from services.api.storage.sql.verbs.exports import Creation, ExportVerbs
 from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Release, Renewal
 from services.api.storage.sql.verbs.leases import LeaseVerbs
@@ -47,6 +48,7 @@ def sql_store(
         retention=SqlRetentionStore(database, RetentionVerbs(sql)),
         keys=SqlKeyStore(database),
         usage=SqlUsageStore(database, UsageVerbs(sql)),
+        links=SqlLinkStore(database),
     )
 
 
@@ -297,3 +299,28 @@ class SqlKeyStore:
 
     async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
         return await self._db.write(lambda db: keys.revoke(db, key_id, tenant, now))
+
+
+class SqlLinkStore:
+    """A LinkStore in a SQL database."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def add(self, link: DownloadLink) -> None:
+        await self._db.write(lambda db: links.add(db, link))
+
+    async def add_for_mail(self, link: DownloadLink) -> DownloadLink:
+        return await self._db.write(lambda db: links.add_for_mail(db, link))
+
+    async def find(self, link_id: str) -> DownloadLink | None:
+        return await self._db.read(lambda db: links.find(db, link_id))
+
+    async def page(self, tenant: str, export_id: str, after_id: str, limit: int) -> Sequence[DownloadLink]:
+        return await self._db.read(lambda db: links.page(db, tenant, export_id, after_id, limit))
+
+    async def use(self, link_id: str, use_id: str, now: datetime, repeated_since: datetime) -> DownloadLink | None:
+        return await self._db.write(lambda db: links.use(db, link_id, use_id, now, repeated_since))
+
+    async def revoke(self, link_id: str, tenant: str, now: datetime) -> DownloadLink | None:
+        return await self._db.write(lambda db: links.revoke(db, link_id, tenant, now))

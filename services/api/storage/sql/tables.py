@@ -258,6 +258,33 @@ deliveries = sa.Table(
     ),
 )
 
+links = sa.Table(
+    "links",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("tenant", Text, nullable=False),
+    sa.Column("export_id", Text, sa.ForeignKey("exports.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("file_id", Text, nullable=False),
+    # A keyed hash, from which the token cannot be restored.
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("create_time", UtcTime, nullable=False),
+    sa.Column("expire_time", UtcTime, nullable=False),
+    sa.Column("max_uses", sa.Integer, nullable=False),
+    sa.Column("label", Text, nullable=False),
+    sa.Column("creator", Text, nullable=False),
+    # Of a link for a mail: its notification, and the token, sealed with the server's key, until the mail is sent.
+    sa.Column("delivery_id", Text, nullable=False),
+    sa.Column("sealed_token", sa.LargeBinary),
+    sa.Column("uses", sa.Integer, nullable=False),
+    sa.Column("last_use_id", Text, nullable=False),
+    sa.Column("last_use_time", UtcTime),
+    sa.Column("revoke_time", UtcTime),
+    sa.CheckConstraint("uses >= 0 AND (max_uses = 0 OR uses <= max_uses)", name="uses_within"),
+    sa.CheckConstraint("(uses = 0) = (last_use_time IS NULL)", name="used_at_a_time"),
+    sa.Index("links_of_export", "export_id", "id"),
+    sa.Index("links_expired", "expire_time"),
+)
+
 
 def _index(name: str, *columns: sa.ColumnElement[Any], where: sa.ColumnElement[bool], unique: bool = False) -> None:
     """Create a partial index, which SQLAlchemy cannot express independently of the engine."""
@@ -274,6 +301,7 @@ def at(place: Place, of: sa.FromClause = line) -> sa.ColumnElement[bool]:
 _index("line_turn", line.c.requirement, line.c.vtime, line.c.tenant, where=at(Place.WAITING))
 _index("line_due", line.c.due, where=at(Place.LATER))
 _index("line_capped", line.c.tenant, where=at(Place.CAPPED))
+_index("links_to_send", links.c.delivery_id, links.c.file_id, where=links.c.sealed_token.is_not(None), unique=True)
 _index("deliveries_due", deliveries.c.next_attempt_time, where=sa.literal_column("state = 'PENDING'", sa.Boolean))
 
 

@@ -20,7 +20,7 @@ from services.api.domain.notifications import (
     Position,
     Try,
     channels,
-    notice,
+    notice_on,
 )
 from services.api.storage.sql.column_types import UtcTime, from_micros, to_micros
 from services.api.storage.sql.listed import Listed, Types, in_rounds
@@ -28,7 +28,7 @@ from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.settlements import HELD, PENDING
 from services.api.storage.sql.statements import Statements
-from services.api.storage.sql.tables import deliveries, exports
+from services.api.storage.sql.tables import deliveries, exports, links
 from services.contract.errors import DeliveryNotFound
 
 _d = deliveries.c
@@ -78,6 +78,12 @@ _say_so = {
     Channel.EMAIL: Prepared(sa.update(exports).values(email_sent=True).where(*_this_run)),
 }
 """Records on the export that a notification was accepted, unless a later run has begun."""
+_erase_tokens = Prepared(
+    sa.update(links)
+    .values(sealed_token=None)
+    .where(links.c.delivery_id == sa.bindparam("of_delivery", type_=sa.Text), links.c.sealed_token.is_not(None))
+)
+"""Erases the tokens of the links in a mail, which nobody needs any more once it was accepted or given up."""
 
 _text, _time, _micros = sa.Text(), UtcTime(), sa.BigInteger()
 _HELD: Types = {"of_id": _text, "of_lease": _text}
@@ -171,6 +177,8 @@ class OutboxVerbs:
         for channel, say_so in _say_so.items():
             its = (row for row in sent if row["channel"] is channel)
             say_so.run_each(db, ({"of_id": row["export_id"], "of_run": row["run"]} for row in its))
+        mails = (row for row in rows if row["channel"] is Channel.EMAIL)
+        _erase_tokens.run_each(db, ({"of_delivery": row["id"]} for row in mails))
         return _answers(asked, rows)
 
     def _settled(self, db: sa.Connection, change: Listed, asked: Sequence[Settled]) -> Sequence[Row]:
@@ -221,7 +229,7 @@ def _row(export: Export, channel: Channel, target: str) -> dict[str, Any]:
         "run": export.run,
         "channel": channel,
         "target": target,
-        "notice": notice(export),
+        "notice": notice_on(channel, export),
         "state": DeliveryState.PENDING,
         "attempt": 0,
         "next_attempt_time": export.end_time,

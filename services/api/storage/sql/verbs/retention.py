@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from services.api.domain.links import KEPT_AFTER_END
 from services.api.domain.quotas import WINDOWS
 from services.api.domain.states import TERMINAL, Event, target
 from services.api.ports.exports import REQUEST_ID_LASTS
@@ -12,7 +13,17 @@ from services.api.ports.retention import Kept
 from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.statements import Statements
-from services.api.storage.sql.tables import deliveries, exports, in_states, installation, line, requests, tenants, usage
+from services.api.storage.sql.tables import (
+    deliveries,
+    exports,
+    in_states,
+    installation,
+    line,
+    links,
+    requests,
+    tenants,
+    usage,
+)
 from services.contract.job import LeaseRef
 
 _c = exports.c
@@ -47,6 +58,11 @@ _in_line = sa.exists().where(line.c.tenant == tenants.c.tenant)
 # Rows without effect: such a tenant starts at the present anyway. The row that defines the present stays.
 _idle = sa.delete(tenants).where(tenants.c.vtime <= _present, tenants.c.served < _present, sa.not_(_in_line))
 _unused = sa.delete(usage).where(usage.c.window_start <= _before)
+_dead_links = sa.delete(links).where(
+    links.c.id.in_(
+        sa.select(links.c.id).where(links.c.expire_time <= _before).order_by(links.c.expire_time).limit(_count)
+    )
+)
 _store = sa.select(installation.c.store_id)
 _any_export = sa.select(_c.id).limit(1)
 
@@ -80,6 +96,7 @@ class RetentionVerbs:
         gone = db.execute(_tombstones, {"before": lapsed, "count": limit}).scalars().all()
         removed = db.execute(_lapsed, {"before": lapsed, "count": limit}).rowcount
         removed += db.execute(_idle).rowcount
+        removed += db.execute(_dead_links, {"before": now - KEPT_AFTER_END, "count": limit}).rowcount
         db.execute(_unused, {"before": now - 2 * max(WINDOWS.values())})
         if ids := [*old, *gone]:
             removed += db.execute(_forget, {"ids": ids}).rowcount

@@ -1,0 +1,1 @@
+"""Download links over gRPC."""

@@ -1,0 +1,14 @@
+"""Adds download links."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    for statement in Path(__file__).with_suffix(".sql").read_text().split(";"):
+        if statement.strip():
+            op.execute(statement)

@@ -1,0 +1,1 @@
+"""The pages of download links, for people without credentials."""
