@@ -39,8 +39,8 @@ class DownloadLink:
     """A link to one file as it is stored. `digest` is the keyed hash of its token.
 
     `max_uses` is 0 if it can be used any number of times. `last_use_id` identifies the last of its `uses`. `creator` is
-    the principal of the caller that created it. A link for a mail has the `delivery_id` of its notification and, until that has ended, the
-    `sealed_token`.
+    the principal of the caller that created it. A link for a mail has the `delivery_id` of its notification and, until
+    that has ended, the `sealed_token`.
     """
 
     id: str

@@ -62,7 +62,8 @@ class Links:
         """Create a link. Return it with its token, which cannot be shown again.
 
         `by` is the caller's own key, with which the link ends at the latest. The rights of a token of an identity
-        provider have no id: such tokens last for minutes only. `creator` is the caller's principal. Raises the errors of CreateDownloadLink.
+        provider have no id: such tokens last for minutes only. `creator` is the caller's principal. Raises the errors
+        of CreateDownloadLink.
         """
         export, file = await self._downloads.requested(tenant, wanted.source)
         now, token = self._clock(), new_token()

@@ -48,6 +48,9 @@ class LinkAdmission:
         return texts[0]
 
     async def check(self, text: str) -> None:
-        """Raise BadCredentials if the link of an admitted call is no longer valid. A download may outlast its ticket."""
+        """Raise BadCredentials if the link of an admitted call is no longer valid.
+
+        A download may outlast its ticket.
+        """
         if not await self._links.stands(text):
             raise BadCredentials("the link has expired or was revoked")
