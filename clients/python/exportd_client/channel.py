@@ -1,7 +1,7 @@
 """How a service is reached: its addresses, the options of the channel, and the caller's credentials."""
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -13,6 +13,7 @@ DEFAULT_PORT = 50051
 _TENANT_KEY = "x-exportd-tenant"
 _API_KEY = "authorization"
 _REQUEST_ID_KEY = "x-request-id"
+_CREDENTIAL = "an API key or a token"
 _LISTS = ("ipv4:", "ipv6:")
 """URI schemes of gRPC that take several addresses."""
 
@@ -31,8 +32,9 @@ _OPTIONS = (
 
 # PEM data (bytes), or the path of a PEM file.
 Pem: TypeAlias = bytes | str | PathLike[str]
-# The key, or a function that returns the current key. The function is called before each call.
-ApiKey: TypeAlias = str | Callable[[], str]
+# The key or token, or a function that returns the current one. The function is called before each call.
+# For ExportClient it may be a coroutine function.
+ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
 # One address, or several among which the calls are distributed.
 Target: TypeAlias = str | Sequence[str]
 
@@ -69,7 +71,7 @@ class Endpoint:
     target: str
     tls: Tls | None
     _tenant: str
-    _api_key: ApiKey = field(repr=False)
+    credential: ApiKey = field(repr=False)
 
     def options(self) -> Sequence[tuple[str, int | str]]:
         """Return the options of the channel."""
@@ -81,29 +83,38 @@ class Endpoint:
         """Return the credentials of the channel; None if it is not encrypted."""
         return self.tls.credentials() if self.tls else None
 
-    def metadata(self, request_id: str) -> tuple[tuple[str, str | bytes], ...]:
-        """Return the metadata of the next call, whose id in the service's log will be `request_id`.
+    @property
+    def renews(self) -> bool:
+        """Whether another call may have another key or token."""
+        return callable(self.credential)
 
-        Raises ValueError if the API key cannot be sent in a header.
+    def metadata(self, request_id: str, credential: str) -> tuple[tuple[str, str | bytes], ...]:
+        """Return the metadata of a call with the current key or token, and the id that the service's log will have.
+
+        Raises ValueError if the key or token cannot be sent in a header.
         """
-        key = self._api_key() if callable(self._api_key) else self._api_key
         tenant = [(_TENANT_KEY, self._tenant)] if self._tenant else []
-        proof = [(_API_KEY, f"Bearer {_header('an API key', key)}")] if key else []
+        proof = [(_API_KEY, f"Bearer {_header(_CREDENTIAL, credential)}")] if credential else []
         return (*tenant, *proof, (_REQUEST_ID_KEY, request_id))
 
 
-def endpoint(target: Target, tenant: str | None, tls: "Tls | bool", api_key: ApiKey) -> Endpoint:
+def endpoint(
+    target: Target, tenant: str | None, tls: "Tls | bool", api_key: ApiKey = "", token: ApiKey = ""
+) -> Endpoint:
     """Return the endpoint for these arguments of a client.
 
-    Raises ValueError if an address, the tenant or the key is invalid, or if the key would be sent without TLS to
-    another machine.
+    Raises ValueError if an address, the tenant, the key or the token is invalid, if there are both, or if they would be
+    sent without TLS to another machine.
     """
     where = address(target)
-    if api_key and not tls and not is_local(where):
-        raise ValueError("an API key is sent over TLS only: give tls=True, or a target on this machine")
-    key = api_key if callable(api_key) else _header("an API key", api_key)
-    whose = _header("a tenant", tenant if tenant is not None else "" if api_key else "default")
-    return Endpoint(where, (Tls() if tls is True else tls) or None, whose, key)
+    if api_key and token:
+        raise ValueError("there are an API key and a token: give one of them")
+    credential = api_key or token
+    if credential and not tls and not is_local(where):
+        raise ValueError(f"{_CREDENTIAL} is sent over TLS only: give tls=True, or a target on this machine")
+    whose = _header("a tenant", tenant if tenant is not None else "" if credential else "default")
+    checked = credential if callable(credential) else _header(_CREDENTIAL, credential)
+    return Endpoint(where, (Tls() if tls is True else tls) or None, whose, checked)
 
 
 def address(target: Target) -> str:

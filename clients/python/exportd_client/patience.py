@@ -7,6 +7,9 @@ from typing import Protocol
 
 from exportd_client.errors import DeadlineExceeded, ExportdError
 
+_EXPIRED = "TOKEN_EXPIRED"
+"""The reason after which one more call is made, if it may have another token."""
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -32,6 +35,10 @@ class Contact(Protocol):
     @property
     def answered(self) -> bool:
         """Whether the service has ever answered."""
+
+    @property
+    def renews(self) -> bool:
+        """Whether another call may have another key or token."""
 
 
 class Outage:
@@ -66,10 +73,10 @@ class Outage:
         Raises `error` if it is not transient, or if it has lasted longer than the Patience allows. Raises
         DeadlineExceeded if the pause would exceed the time of the operation.
         """
-        now = time.monotonic()
+        now, is_first = time.monotonic(), self._since is None
         self._since = now if self._since is None else self._since
         pause = max(random.uniform(self._pause / 2, self._pause), error.retry_after or 0.0)  # noqa: S311 - jitter
-        if not error.passing:
+        if not error.passing and not (error.reason == _EXPIRED and is_first and self._line.renews):
             raise error
         if self._ends is not None and now + pause >= self._ends:
             raise self._late(error.request_id) from error

@@ -1,22 +1,35 @@
 """Where a service is, how the line to it is encrypted, and what proves who calls."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
 from exportd.v1 import export_service_pb2
-from exportd_client import DeadlineExceeded, ExportClient, Patience, Target, Tls, Unreachable
+from exportd_client import (
+    AccessRefused,
+    DeadlineExceeded,
+    ExportClient,
+    Patience,
+    SyncExportClient,
+    Target,
+    Tls,
+    Unreachable,
+)
 from exportd_client.channel import address, endpoint
 from tests.docs.proto_comments import PROTO
 from tests.servers.certificates import certified
-from tests.unit.client.fake_export_service import SHUTTING_DOWN, FakeExportService, Serving, eventually
+from tests.unit.client.fake_export_service import SHUTTING_DOWN, FakeExportService, Refusal, Serving, eventually
 from tests.unit.client.threaded import Threaded
 
 HASTY = Patience(first_contact=0, outage=0)
+HASTY_BUT_KNOWING = Patience(shortest=0.01)
+EXPIRED = Refusal("UNAUTHENTICATED", "TOKEN_EXPIRED")
 KEY = "exd_0123456789"
 MAX_S = 3700
 """Of any call; on its way a deadline is rounded up."""
@@ -59,7 +72,7 @@ def test_a_key_is_never_sent_where_others_can_read_it(target: str) -> None:
     "target", ["127.0.0.1", "localhost:7000", "[::1]:7000", "unix:/run/exportd", "dns:///localhost"]
 )
 def test_on_the_same_machine_a_key_needs_no_tls(target: str) -> None:
-    assert endpoint(target, None, False, KEY).metadata("mine") == (
+    assert endpoint(target, None, False, KEY).metadata("mine", KEY) == (
         ("authorization", f"Bearer {KEY}"),
         ("x-request-id", "mine"),
     )
@@ -158,6 +171,66 @@ async def test_a_key_is_asked_for_before_each_call(serving: Serving) -> None:
         await client.create("/invoices")
     assert [metadata["authorization"] for _, metadata, _ in serving.fake.calls] == ["Bearer old", "Bearer new"]
     assert serving.fake.tenants == {"acme"}
+
+
+async def _second_of(tokens: Iterator[str]) -> str:
+    next(tokens)
+    return next(tokens)
+
+
+async def test_a_token_may_come_from_a_coroutine_function(serving: Serving) -> None:
+    tokens = iter(["a.1.x", "a.2.x", "a.3.x", "a.4.x"])
+    async with ExportClient(serving.target, token=lambda: _second_of(tokens)) as client:
+        await client.create("/invoices")
+        await client.create("/invoices")
+    assert [metadata["authorization"] for _, metadata, _ in serving.fake.calls] == ["Bearer a.2.x", "Bearer a.4.x"]
+    assert all("x-exportd-tenant" not in metadata for _, metadata, _ in serving.fake.calls)
+
+
+def test_a_coroutine_function_is_refused_by_the_client_for_threads() -> None:
+    async def token() -> str:
+        return "a.b.c"
+
+    coroutine = token()
+    with SyncExportClient("127.0.0.1:1", token=lambda: coroutine) as client, pytest.raises(TypeError, match="a text"):
+        client.create("/invoices")
+    coroutine.close()
+
+
+def test_a_key_and_a_token_are_refused_together() -> None:
+    with pytest.raises(ValueError, match="give one of them"):
+        ExportClient("127.0.0.1", api_key=KEY, token="a.b.c")
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "threads"])
+async def test_after_its_token_has_expired_a_call_is_made_once_more_with_the_next(serving: Serving, kind: str) -> None:
+    fake, tokens = serving.fake, iter(["old.a.b", "new.a.b", "1.a.b", "2.a.b", "3.a.b"])
+    options: dict[str, Any] = {"token": lambda: next(tokens), "patience": HASTY_BUT_KNOWING}
+    async with AsyncExitStack() as stack:
+        if kind == "threads":
+            client: Any = Threaded(stack.enter_context(SyncExportClient(serving.target, **options)))
+        else:
+            client = await stack.enter_async_context(ExportClient(serving.target, **options))
+        await _expires(client, fake)
+    assert next(tokens) == "3.a.b"
+
+
+async def _expires(client: Any, fake: FakeExportService) -> None:
+    fake.refusals = {"CreateExport": [EXPIRED]}
+    await client.create("/invoices")
+    assert [metadata["authorization"] for _, metadata, _ in fake.calls] == ["Bearer old.a.b", "Bearer new.a.b"]
+    fake.refusals = {"CreateExport": [EXPIRED, EXPIRED, EXPIRED]}
+    with pytest.raises(AccessRefused):
+        await client.create("/invoices")
+
+
+async def test_a_token_that_cannot_be_renewed_is_sent_once(serving: Serving) -> None:
+    serving.fake.refusals = {"CreateExport": [EXPIRED]}
+    async with ExportClient(serving.target, token="a.b.c") as client:
+        with pytest.raises(AccessRefused) as refused:
+            await client.create("/invoices")
+    assert refused.value.reason == "TOKEN_EXPIRED"
+    assert len(serving.fake.calls) == 1
 
 
 async def test_several_addresses_share_the_calls_and_stand_in_for_each_other(serving: Serving) -> None:

@@ -190,3 +190,17 @@ async def test_a_target_is_named_with_its_port(exportctl: Exportctl) -> None:
     ended = await exportctl("get", "any", "--target", "host.invalid")
     assert ended.code == 5
     assert "host.invalid:50051" in ended.err
+
+
+async def test_a_token_comes_from_its_file_and_says_the_tenant(
+    exportctl: Exportctl, fake: FakeExportService, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("head.claims.signature\n")
+    assert (await exportctl("--token-file", file, "list")).code == 0
+    assert (await exportctl("list", EXPORTD_TOKEN_FILE=str(file), EXPORTD_API_KEY="exd_another")).code == 0
+    assert {metadata["authorization"] for _, metadata, _ in fake.calls} == {"Bearer head.claims.signature"}
+    assert all("x-exportd-tenant" not in metadata for _, metadata, _ in fake.calls)
+    for words in (["--token-file", tmp_path / "none"], ["--token-file", file, "--api-key-file", file]):
+        refused = await exportctl(*words, "list")
+        assert (refused.code, len(fake.calls)) == (2, 2), refused.err

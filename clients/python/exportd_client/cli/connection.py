@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import click
 
-from exportd_client import ExportClient, Patience, Tls
+from exportd_client import ApiKey, ExportClient, Patience, Tls
 from exportd_client.cli.options import API_KEY, DEFAULTS, chosen
 
-CONNECTION = ("target", "tenant", "api_key_file", "tls_authority", "tls_certificate", "tls_key")
+CONNECTION = ("target", "tenant", "api_key_file", "token_file", "tls_authority", "tls_certificate", "tls_key")
 """The options that say where the api is and who calls it."""
 
 
@@ -20,7 +21,9 @@ def given_in(context: click.Context) -> dict[str, str]:
 
 def client_for(given: Mapping[str, str], patience: Patience = Patience()) -> ExportClient:  # noqa: B008 - frozen
     """Return a client that is not connected yet. Raises ValueError and OSError for options that cannot be used."""
-    return ExportClient(given["target"], _tenant(given), tls=_tls(given), api_key=_api_key(given), patience=patience)
+    key, token = _api_key(given), _token(given)
+    tenant = None if (key or token) and given["tenant"] == DEFAULTS["tenant"] else given["tenant"]
+    return ExportClient(given["target"], tenant, tls=_tls(given), api_key=key, token=token, patience=patience)
 
 
 def _tls(given: Mapping[str, str]) -> Tls | bool:
@@ -37,10 +40,18 @@ def _tls(given: Mapping[str, str]) -> Tls | bool:
 def _api_key(given: Mapping[str, str]) -> str:
     """Return the key from the file, otherwise from the environment; empty if there is none."""
     if given["api_key_file"]:
-        return Path(given["api_key_file"]).read_text(encoding="utf-8").strip()
-    return os.environ.get(API_KEY, "").strip()
+        return _content(Path(given["api_key_file"]))
+    return "" if given["token_file"] else os.environ.get(API_KEY, "").strip()
 
 
-def _tenant(given: Mapping[str, str]) -> str | None:
-    """Return the tenant; None if the key determines it."""
-    return None if _api_key(given) and given["tenant"] == DEFAULTS["tenant"] else given["tenant"]
+def _token(given: Mapping[str, str]) -> ApiKey:
+    """Return what reads the token: whoever renews it writes it into the file. Raises OSError if that is not there."""
+    if not given["token_file"]:
+        return ""
+    file = Path(given["token_file"])
+    _content(file)
+    return partial(_content, file)
+
+
+def _content(file: Path) -> str:
+    return file.read_text(encoding="utf-8").strip()

@@ -13,6 +13,7 @@ DEFAULTS = {
     "tenant": "default",
     "output": "text",
     "api_key_file": "",
+    "token_file": "",
     "tls_authority": "",
     "tls_certificate": "",
     "tls_key": "",
@@ -75,6 +76,12 @@ def shared_options(command: Decorated) -> Decorated:
             type=Text(),
             envvar="EXPORTD_TLS_AUTHORITY",
             help='Use TLS; the authority that signed the api\'s certificate (PEM), or "system".',
+        ),
+        _shared(
+            "--token-file",
+            type=Text(),
+            envvar="EXPORTD_TOKEN_FILE",
+            help="File with a token of your identity provider, instead of an API key. Read again with each call.",
         ),
         _shared("--api-key-file", type=Text(), envvar="EXPORTD_API_KEY_FILE", help="File with your API key."),
         _shared(

@@ -56,9 +56,11 @@ class SyncExportClient(Files):
 
     target: "host:port"; the default port is 50051. "dns:///host:port" resolves a name to all its addresses. Several IP
         addresses may be given; calls then go to each in turn, skipping those that do not answer.
-    tenant: the owner of the exports; None: that of the API key, or "default" without a key.
+    tenant: the owner of the exports; None: that of the API key or the token, or "default" without both.
     tls: True, or a Tls with certificates of your own; False: not encrypted.
     api_key: the key, or a function that returns the current key. It is sent only over TLS or on this machine.
+    token: a token of an identity provider instead of a key, or a function that returns one that has not expired. The
+        function is called before each call. A watch or download whose token expires is resumed with the next one.
     timeout: seconds that a call with a single answer may take. A stream ends after an hour and is resumed.
     patience: how long calls are retried while the service does not answer. All calls that are retried are safe to
         repeat.
@@ -74,10 +76,11 @@ class SyncExportClient(Files):
         *,
         tls: Tls | bool = False,
         api_key: ApiKey = "",
+        token: ApiKey = "",
         timeout: float = 30.0,
         patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> None:
-        super().__init__(Link(endpoint(target, tenant, tls, api_key), patience, timeout))
+        super().__init__(Link(endpoint(target, tenant, tls, api_key, token), patience, timeout))
         self.target = self._link.target
         """The address of the service, with its port."""
         self.operator = SyncOperator(self._link)

@@ -11,7 +11,7 @@ from exportd_client.channel import Endpoint
 from exportd_client.errors import ExportdError, Unreachable, from_rpc
 from exportd_client.patience import Outage, Patience
 from exportd_client.sync.line import Line
-from exportd_client.sync.threads import sleep
+from exportd_client.sync.threads import current, sleep
 
 if TYPE_CHECKING:
     from exportd.v1.export_service_pb2 import DownloadFileRequest
@@ -77,6 +77,11 @@ class Link:
         return self._endpoint.tls is not None
 
     @property
+    def renews(self) -> bool:
+        """Whether another call may have another key or token."""
+        return self._endpoint.renews
+
+    @property
     def stub(self) -> "ExportServiceStub":
         return self._line.stubs.exports
 
@@ -112,7 +117,7 @@ class Link:
         """
         request_id = str(uuid4())
         try:
-            answer = method(request, metadata=self._endpoint.metadata(request_id), timeout=self._timeout)
+            answer = method(request, metadata=self._metadata(request_id), timeout=self._timeout)
         except grpc.RpcError as error:
             raise self._typed(error, request_id) from error
         self.answered = True
@@ -138,7 +143,7 @@ class Link:
     ) -> Generator[Answer]:
         """Yield the messages of one stream, which may take `within` seconds. Closing the iterator ends the call."""
         request_id = str(uuid4())
-        call = method(request, metadata=self._endpoint.metadata(request_id), timeout=within)
+        call = method(request, metadata=self._metadata(request_id), timeout=within)
         try:
             for message in call:
                 self.answered = True
@@ -147,6 +152,9 @@ class Link:
             raise self._typed(error, request_id) from error
         finally:
             call.cancel()
+
+    def _metadata(self, request_id: str) -> tuple[tuple[str, str | bytes], ...]:
+        return self._endpoint.metadata(request_id, current(self._endpoint.credential))
 
     def cut_off(self) -> Unreachable:
         """Return the error for a stream that ended normally before it was complete."""
