@@ -80,6 +80,12 @@ def _doctor(arguments: Sequence[str]) -> int:
     return doctor.run(arguments, os.environ, sys.stdout)
 
 
+def _rotate_key(arguments: Sequence[str]) -> int:
+    from services.api.commands import rotate_key  # noqa: PLC0415 - see above
+
+    return rotate_key.run(arguments, os.environ, sys.stdout, sys.stderr)
+
+
 def _health(arguments: Sequence[str]) -> int:
     from services.api.commands import health  # noqa: PLC0415 - see above
 
@@ -106,6 +112,7 @@ def program(early: EarlySignals, serve: Callable[[], int] | None = None) -> "Pro
             Command("backup", "copy the SQLite database, also while an api uses it", _backup),
             Command("doctor", "check settings, files, database, artifact store and certificates", _doctor),
             Command("health", "ask a running api whether it serves", _health),
+            Command("rotate-key", "replace the server's key by a new one, in steps", _rotate_key),
             Command("migrate", "bring the schema of the database up to date", _migrate),
         ),
         serve=serve or partial(_serve, early),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import uvloop
 
+from services.api import key_sources
 from services.api.background.erasure import Erasure
 from services.api.background.reaper import Reaper
 from services.api.background.retention import Retention
@@ -42,10 +43,11 @@ from services.api.rpc.server import Gates, Listening, Servers, Servicers
 from services.api.secrets.keys import KeyDigests
 from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
+from services.api.secrets.server_keys import ServerKeys
 from services.api.settings import ApiSettings
 from services.api.steady_clock import SteadyClock
 from services.api.storage.artifacts.folder import FolderArtifactStore
-from services.api.storage.datadir import DataDirectory, key_file, secret_key
+from services.api.storage.datadir import DataDirectory
 from services.api.stores import OpenedStore, opened
 from services.api.tenants import LiveTenants
 from services.api.usecases.downloads import Downloads
@@ -96,6 +98,7 @@ class Api:
     retention: Retention
     erasure: Erasure
     notifier: Notifier
+    server_keys: key_sources.Following
     metrics: ApiMetrics
     beside: Callable[[], Sequence[Coroutine[None, None, None]]]
     resources: AsyncExitStack
@@ -157,7 +160,7 @@ async def build(settings: ApiSettings, world: World) -> Api:
             store.retention, kept.artifacts, parts.metrics, settings.retention, world, duties=parts.live.duties
         )
         await retention.check_store()
-        secrets = CallbackSecrets(kept.secret, tenants.callback_secrets)
+        secrets = CallbackSecrets(kept.keys, tenants.callback_secrets)
         senders = await stack.enter_async_context(senders_of(settings.notify, secrets, world.wall, parts.mail_links()))
         return parts.api(retention, senders, stack.pop_all())
 
@@ -182,13 +185,21 @@ async def run(
 ) -> None:
     """Serve until `stop`. `started` is called with both ports. Raises CannotListen."""
     settings, grace_s = api.settings, api.settings.drain_grace.total_seconds()
-    files = Reloading((api.catalog.reload, api.tenants.reload), then=api.live.announcements.wake_polls)
+    files = Reloading(
+        (api.catalog.reload, api.tenants.reload, api.server_keys.reload), then=api.live.announcements.wake_polls
+    )
     with on_hangup(files.ask, early), served(settings.metrics, api.metrics.registry, "EXPORTD_API_METRICS"):
         started(*await api.servers.start(*_listening(settings)))
         async with api.notifier.running(grace_s, stop.now):
             calls = (each.run() for each in api.servers.open_calls)
             async with _running(
-                api.reaper.run(), api.retention.run(), api.erasure.run(), files.run(), *calls, *api.beside()
+                api.reaper.run(),
+                api.retention.run(),
+                api.erasure.run(),
+                api.server_keys.run(),
+                files.run(),
+                *calls,
+                *api.beside(),
             ):
                 await stop.drain.wait()
             await _drain(api, stop, grace_s)
@@ -197,9 +208,9 @@ async def run(
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """The persistent state. `secret` is the server's key."""
+    """The persistent state, and the server's keys."""
 
-    secret: bytes
+    keys: ServerKeys
     artifacts: ArtifactStore
     opened: OpenedStore
 
@@ -207,14 +218,14 @@ class _Kept:
 async def _kept(settings: ApiSettings, tenants: LiveTenants, world: World, stack: AsyncExitStack) -> _Kept:
     if settings.database is None:
         stack.enter_context(_data_directory(settings))
-    secret = _secret(settings)
+    keys = key_sources.opened(settings, world.monotonic)
     place = settings.artifacts
     if not isinstance(place, BucketStore):
         folder = _folder(place)  # before a database is made
-        return _Kept(secret, folder, await opened(settings, tenants, secret, world, stack))
-    store = await opened(settings, tenants, secret, world, stack)
+        return _Kept(keys, folder, await opened(settings, tenants, keys, world, stack))
+    store = await opened(settings, tenants, keys, world, stack)
     known = await store.store.retention.artifact_store()
-    return _Kept(secret, await asyncio.to_thread(_bucket, place, known), store)
+    return _Kept(keys, await asyncio.to_thread(_bucket, place, known), store)
 
 
 def _folder(place: Path) -> ArtifactStore:
@@ -264,12 +275,6 @@ def _data_directory(settings: ApiSettings) -> DataDirectory:
         return DataDirectory.open(settings.data_dir)
 
 
-def _secret(settings: ApiSettings) -> bytes:
-    file = key_file(settings.data_dir, settings.secret_key_file)
-    with using("EXPORTD_SECRET_KEY_FILE", file):
-        return secret_key(file, make=settings.secret_key_file is None)
-
-
 def _live(settings: ApiSettings, world: World, tenants: LiveTenants, kept: _Kept) -> Live:
     needs = Needs(
         clock=world.clock,
@@ -286,7 +291,7 @@ def _live(settings: ApiSettings, world: World, tenants: LiveTenants, kept: _Kept
         return alone(needs)
     from services.api.live.shared.parts import together  # noqa: PLC0415 - a process that is alone needs none of it
 
-    return together(kept.opened.shared, kept.opened.store.exports, kept.secret, needs)
+    return together(kept.opened.shared, kept.opened.store.exports, kept.keys, needs)
 
 
 def _oidc(settings: OidcSettings, world: World) -> "OidcParts":
@@ -305,14 +310,14 @@ class _Parts:
         self._world = world
         self._tenants = tenants
         self._catalog = catalog
-        self._secret = kept.secret
+        self._keys = kept.keys
         self._artifacts = kept.artifacts
         self._store = kept.opened.store
         self._beside = kept.opened.beside
         self.metrics = ApiMetrics()
         self.metrics.registry.register(LostLogLines(stderr.lost_lines))
-        self._passwords = Passwords(kept.secret)
-        self._digests = KeyDigests(kept.secret)
+        self._passwords = Passwords(kept.keys)
+        self._digests = KeyDigests(kept.keys)
         self.live = _live(settings, world, tenants, kept)
         self._oidc = _oidc(settings.oidc, world) if settings.oidc else None
 
@@ -339,6 +344,7 @@ class _Parts:
             retention=retention,
             erasure=Erasure(self._store.retention),
             notifier=self._notifier(senders),
+            server_keys=key_sources.Following(self._settings, self._keys),
             metrics=self.metrics,
             beside=self._running_beside,
             resources=resources,
@@ -349,7 +355,7 @@ class _Parts:
         return [each() for each in (*self._beside, *self.live.beside, *keys)]
 
     def _servers(self, jobs: Jobs) -> Servers:
-        exports, pages = self._exports(), Pages(PageTokens(self._secret))
+        exports, pages = self._exports(), Pages(PageTokens(self._keys, self._world.wall))
         downloads = Downloads(self._store.exports, self._artifacts, self._world.clock, self._settings.download_url_life)
         links = Links(
             self._store.links,
@@ -408,7 +414,7 @@ class _Parts:
 
     def _planner(self) -> Planner:
         receivers = Targets(self._settings.notify, self._tenants)
-        return Planner(self._catalog, receivers, self._secret, self._passwords, self._world.new_export_id)
+        return Planner(self._catalog, receivers, self._keys, self._passwords, self._world.new_export_id)
 
     def _jobs(self) -> Jobs:
         return Jobs(

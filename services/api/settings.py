@@ -54,7 +54,7 @@ class DatabaseSettings:
     @classmethod
     def read(cls, read: SettingsReader) -> "DatabaseSettings | None":
         """Read the settings; None means SQLite in the data directory."""
-        url = read.text("EXPORTD_DATABASE", "")
+        url = read.secret("EXPORTD_DATABASE")
         pooled = read.choice("EXPORTD_DATABASE_POOLED", "off", ("on", "off"))
         if url and not url.startswith(("postgresql://", "postgres://")):
             read.problem("EXPORTD_DATABASE must be a URL such as postgresql://exportd@db.example/exportd")
@@ -88,6 +88,8 @@ class ApiSettings:
     retention: RetentionPolicy
     notify: NotifySettings
     reflection: bool
+    secret_key: str = field(default="", repr=False)
+    secret_key_command: str = ""
     tls: TlsFiles | None = None
     queue_tls: TlsFiles | None = None
     worker_names: tuple[str, ...] = ()
@@ -106,8 +108,10 @@ class ApiSettings:
             catalog=read.required_path("EXPORTD_CATALOG", "the catalog file, such as catalog.toml"),
             data_dir=data_dir,
             artifacts=artifacts_from(read, environ, data_dir / "artifacts"),
-            database=(database := DatabaseSettings.read(read)),
-            secret_key_file=(key := read.optional_path("EXPORTD_SECRET_KEY_FILE")),
+            database=DatabaseSettings.read(read),
+            secret_key_file=(key_file := read.optional_path("EXPORTD_SECRET_KEY_FILE")),
+            secret_key=(key := read.text("EXPORTD_SECRET_KEY", "")),
+            secret_key_command=(key_command := read.text("EXPORTD_SECRET_KEY_COMMAND", "")),
             listen=read.address("EXPORTD_LISTEN", DEFAULT_LISTEN),
             queue_listen=read.address("EXPORTD_QUEUE_LISTEN", DEFAULT_QUEUE_LISTEN),
             tls=(tls := tls_files(read, "EXPORTD_TLS_CERTIFICATE", "EXPORTD_TLS_KEY", "EXPORTD_TLS_CLIENT_AUTHORITY")),
@@ -152,10 +156,7 @@ class ApiSettings:
         ):
             if is_address(address) and not (is_loopback(address) or files or settings.tls_off):
                 read.problem(f"{name} is {address!r}: {_NO_TLS}")
-        if database and not key:
-            read.problem(
-                "EXPORTD_DATABASE needs EXPORTD_SECRET_KEY_FILE: every api process on this database has the same key"
-            )
+        _check_key(read, settings, [bool(key_file), bool(key), bool(key_command)].count(True))
         _check_several(read, settings)
         read.finish()
         return settings
@@ -168,6 +169,19 @@ class ApiSettings:
     def of_process(self, index: int) -> "ApiSettings":
         """Return the settings of process `index` of several."""
         return replace(self, process=index, metrics=self.metrics_of(index))
+
+
+def _check_key(read: SettingsReader, settings: ApiSettings, sources: int) -> None:
+    """Note a problem if the server's key has more than one source, or none where all processes need the same one."""
+    if sources > 1:
+        read.problem(
+            "EXPORTD_SECRET_KEY, EXPORTD_SECRET_KEY_FILE, EXPORTD_SECRET_KEY_COMMAND: the key comes from one of them"
+        )
+    if settings.database and not sources:
+        read.problem(
+            "EXPORTD_DATABASE needs EXPORTD_SECRET_KEY_FILE, EXPORTD_SECRET_KEY or EXPORTD_SECRET_KEY_COMMAND: every "
+            "api process on this database has the same key"
+        )
 
 
 def _check_several(read: SettingsReader, settings: ApiSettings) -> None:

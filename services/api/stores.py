@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.api.domain.fairness import Shares
 from services.api.ports.store import Store
+from services.api.secrets.server_keys import ServerKeys
 from services.api.settings import ApiSettings, DatabaseSettings
 from services.api.steady_clock import SteadyClock
 from services.api.storage.datadir import DataDirectory
@@ -35,18 +36,18 @@ class OpenedStore:
 
 
 async def opened(
-    settings: ApiSettings, shares: Shares, secret: bytes, world: World, stack: AsyncExitStack
+    settings: ApiSettings, shares: Shares, keys: ServerKeys, world: World, stack: AsyncExitStack
 ) -> OpenedStore:
     """Open the store; the stack closes it. If it is in the data directory, the caller must hold that.
 
-    `secret` is the server's key, which all processes with the same database must share. Raises CannotStart, OSError.
+    All processes with the same database must share the server's keys. Raises CannotStart, OSError.
     """
 
     def store(database: Database) -> Store:
         return sql_store(database, settings.leases, shares, world.monotonic)
 
     if settings.database is not None:
-        database = await in_postgres(settings.database, secret, stack)
+        database = await in_postgres(settings.database, keys, stack)
         return await _by_its_clock(database, store(database), world)
     from services.api.storage.sqlite.database import SqliteDatabase  # noqa: PLC0415 - only one of the two is needed
 
@@ -54,10 +55,10 @@ async def opened(
     return OpenedStore(store(await stack.enter_async_context(await SqliteDatabase.open(file))), world)
 
 
-async def in_postgres(settings: DatabaseSettings, secret: bytes, stack: AsyncExitStack) -> "PostgresDatabase":
+async def in_postgres(settings: DatabaseSettings, keys: ServerKeys, stack: AsyncExitStack) -> "PostgresDatabase":
     """Open a PostgreSQL database; the stack closes it.
 
-    Raises CannotStart unless its schema is that of this version and its server key is `secret`.
+    Raises CannotStart unless its schema is that of this version and its server key is among `keys`.
     """
     from services.api.storage.postgres.connections import Address, NoDatabase  # noqa: PLC0415 - as above
     from services.api.storage.postgres.database import PostgresDatabase  # noqa: PLC0415
@@ -68,7 +69,7 @@ async def in_postgres(settings: DatabaseSettings, secret: bytes, stack: AsyncExi
     await asyncio.to_thread(check, address)
     database = await stack.enter_async_context(PostgresDatabase(address))
     try:
-        await check_key(database, secret)
+        await check_key(database, keys)
     except StoreUnavailable as gone:
         raise NoDatabase(address, gone.__cause__ or gone) from gone
     return database

@@ -26,6 +26,13 @@ OPTIONS = {
 They have the names that the store's own tools use. Other variables with the same prefixes are left to those tools.
 """
 
+_SECRETS = """
+AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AZURE_STORAGE_ACCOUNT_KEY AZURE_STORAGE_SAS_TOKEN
+AZURE_CLIENT_SECRET GOOGLE_SERVICE_ACCOUNT_KEY
+"""
+SECRET_OPTIONS = frozenset(_SECRETS.split())
+"""Those that are read as secrets: a variable with `_FILE` or `_COMMAND` after the name says where the secret is."""
+
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT")
 _MUST = "a folder, or s3://BUCKET, gs://BUCKET or az://CONTAINER with or without /PREFIX"
 
@@ -76,16 +83,16 @@ def artifacts_from(read: SettingsReader, environ: Mapping[str, str], default: Pa
     if "://" not in text:
         return read.path("EXPORTD_ARTIFACTS", default)
     fallback: Path | BucketStore = default
-    return read.parsed("EXPORTD_ARTIFACTS", fallback, lambda url: _bucket(url, environ), _MUST)
+    return read.parsed("EXPORTD_ARTIFACTS", fallback, lambda url: _bucket(url, environ, read), _MUST)
 
 
-def _bucket(url: str, environ: Mapping[str, str]) -> BucketStore:
+def _bucket(url: str, environ: Mapping[str, str], read: SettingsReader) -> BucketStore:
     """Parse the URL of a bucket. Raises ValueError."""
     scheme, _, place = url.partition("://")
     bucket, *steps = place.rstrip("/").split("/")
     if scheme not in OPTIONS or not bucket or not all(map(_is_plain, (bucket, *steps))):
         raise ValueError
-    given = ((name, environ.get(name, "").strip()) for name in OPTIONS[scheme])
+    given = ((n, read.secret(n) if n in SECRET_OPTIONS else environ.get(n, "").strip()) for n in OPTIONS[scheme])
     return BucketStore(url.rstrip("/"), tuple((name, value) for name, value in given if value))
 
 

@@ -42,6 +42,14 @@ def create_once(path: Path, content: bytes) -> bytes:
     return path.read_bytes()
 
 
+def replace_private(path: Path, content: bytes) -> None:
+    """Replace a file by one with mode 0600 and this content, durably. Raises OSError."""
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}{_PARTIAL}")
+    _write(partial, content)
+    partial.replace(path)
+    sync(path.parent)
+
+
 def _create(path: Path, content: bytes) -> None:
     """Create the file unless another process is first; then its content is used."""
     partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}{_PARTIAL}")

@@ -29,7 +29,27 @@ class SettingsReader:
 
     def text(self, name: str, default: str) -> str:
         """Read a text."""
-        return self._environ.get(name, "").strip() or default
+        return self._given(name) or default
+
+    def secret(self, name: str) -> str:
+        """Read a secret: from the variable itself, from the first line of the file that `NAME_FILE` names, or from the
+        first line that the command `NAME_COMMAND` prints. Return "" when none of the three is set.
+
+        Problems contain no part of the secret.
+        """
+        way = self._way(name)
+        return self._given(name) if way == name else self._kept_elsewhere(way)
+
+    def secret_or_file(self, name: str) -> str | Path:
+        """Read a secret like `secret`, but return the path of `NAME_FILE` for those who read that file again."""
+        way = self._way(name)
+        if way != f"{name}_FILE":
+            return self._given(name) if way == name else self._kept_elsewhere(way)
+        try:
+            return _path(self._given(way))
+        except ValueError:
+            self.problem(f"{way}: the home directory of its ~ is not known")
+            return ""
 
     def path(self, name: str, default: Path) -> Path:
         """Read a path. `~` is the home directory."""
@@ -107,6 +127,26 @@ class SettingsReader:
         """Raise SettingsError if there was any problem."""
         if self._problems:
             raise SettingsError("\n".join(self._problems))
+
+    def _given(self, name: str) -> str:
+        return self._environ.get(name, "").strip()
+
+    def _way(self, name: str) -> str:
+        """Return the variable that has a secret or says where it is; `name` itself if none is set."""
+        given = [way for way in (name, f"{name}_FILE", f"{name}_COMMAND") if self._given(way)]
+        if len(given) > 1:
+            self.problem(f"{' and '.join(given)} are set: the secret comes from one of them")
+        return given[0] if given else name
+
+    def _kept_elsewhere(self, name: str) -> str:
+        from services.runtime.secret_text import reading  # noqa: PLC0415 - most processes need none of it
+
+        read = reading.of_command if name.endswith("_COMMAND") else reading.of_file
+        try:
+            return reading.first_line(read(self._given(name)))
+        except reading.SecretUnreadable as unreadable:
+            self.problem(f"{name}: {unreadable}")
+            return ""
 
     def _number(self, name: str, default: T, least: float, most: float, parse: Callable[[str], T]) -> T:
         text = self.text(name, str(default))

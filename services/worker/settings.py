@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class WorkerSettings:
 
     `slots` is the number of jobs that run at the same time, `threads` the number of threads of each stage of a job.
     `scratch` is a folder for temporary data. An empty `metrics` means that metrics are not served. `mask_key` is the
-    file with the key for hashes of masked values; None means that there is none.
+    key for hashes of masked values, or the file with it; empty means that there is none.
     """
 
     queue_address: str
@@ -28,7 +28,7 @@ class WorkerSettings:
     artifacts: ArtifactSettings
     scratch: Path
     sources: Path
-    mask_key: Path | None
+    mask_key: str | Path = field(repr=False)
     slots: int
     threads: int
     metrics: str
@@ -42,7 +42,7 @@ def _credentials(read: SettingsReader) -> QueueCredentials:
     return QueueCredentials(
         authority=read.text("EXPORTD_QUEUE_TLS_AUTHORITY", ""),
         identity=tls_files(read, "EXPORTD_QUEUE_TLS_CERTIFICATE", "EXPORTD_QUEUE_TLS_KEY"),
-        token=read.optional_path("EXPORTD_QUEUE_TOKEN_FILE"),
+        token=read.secret_or_file("EXPORTD_QUEUE_TOKEN"),
     )
 
 
@@ -67,7 +67,7 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
         artifacts=artifacts if isinstance(artifacts, BucketStore) else FolderStore(artifacts.absolute()),
         scratch=read.path("EXPORTD_SCRATCH", _scratch(artifacts, folder)).absolute(),
         sources=read.required_path("EXPORTD_SOURCES", "the file sources.toml").absolute(),
-        mask_key=read.optional_path("EXPORTD_MASK_KEY_FILE"),
+        mask_key=read.secret_or_file("EXPORTD_MASK_KEY"),
         slots=slots,
         threads=read.integer("EXPORTD_THREADS", threads_for(os.cpu_count() or 1, slots), 1, 64),
         metrics=read.endpoint_or_off(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 HELP: Mapping[str, str] = {
     "EXPORTD_SOURCES": "The sources file: addresses and credentials. Read again at SIGHUP.",
     "EXPORTD_QUEUE_ADDRESS": "Address of the api for workers; on the api `EXPORTD_QUEUE_LISTEN`.",
-    "EXPORTD_QUEUE_TOKEN_FILE": "File with the worker's token. Read again with each call.",
+    "EXPORTD_QUEUE_TOKEN": "The worker's token. The file of `EXPORTD_QUEUE_TOKEN_FILE` is read again with each call.",
     "EXPORTD_QUEUE_TLS_AUTHORITY": "Authority of the api's certificate (PEM), or `system`. Without it there is no TLS.",
     "EXPORTD_QUEUE_TLS_CERTIFICATE": "The worker's own certificate, with its chain (PEM).",
     "EXPORTD_QUEUE_TLS_KEY": "Private key of that certificate (PEM).",
@@ -18,7 +18,9 @@ HELP: Mapping[str, str] = {
     "EXPORTD_DATA_DIR": "Folder of the artifact store, unless `EXPORTD_ARTIFACTS` is set; the same as that of the api.",
     "EXPORTD_ARTIFACTS": "The artifact store, the same for api and workers: a folder, or `s3://…`, `gs://…`, `az://…`.",
     "EXPORTD_SCRATCH": "Folder for temporary data of a job: sorts, and tables before they are zipped.",
-    "EXPORTD_MASK_KEY_FILE": 'Key file for columns with `mask = "hash"`, 32 bytes or more. Read again at SIGHUP.',
+    "EXPORTD_MASK_KEY": (
+        'Key for columns with `mask = "hash"`, 32 bytes or more. `EXPORTD_MASK_KEY_FILE` is read again at SIGHUP.'
+    ),
     "EXPORTD_SLOTS": "Number of jobs that run at the same time.",
     "EXPORTD_THREADS": (
         "Threads of each stage of a job (reading, encoding, compressing). More threads need more memory."

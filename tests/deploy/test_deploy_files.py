@@ -51,6 +51,7 @@ def files() -> list[Path]:
 @pytest.mark.parametrize("file", files(), ids=lambda path: path.name)
 def test_a_setting_is_one_that_there_is(file: Path) -> None:
     known = {*api_settings.HELP, *worker_settings.HELP} | CLIENTS | OWN
+    known |= {f"{name}_FILE" for name in known if name.endswith(("_TOKEN", "_KEY", "_PASSWORD", "_DATABASE"))}
     assert {*SETTING.findall(file.read_text(encoding="utf-8"))} <= known
 
 

@@ -58,7 +58,14 @@ _DECISIONS = (
 _SETTINGS = """\
 The services and `exportctl` read their settings from environment variables. If a variable is not set, or blank, the
 default applies. A service with mistakes in its settings does not start, and reports all of them in one message. Names
-that end with `_S` are in seconds."""
+that end with `_S` are in seconds.
+
+**Secrets.** A setting with the value "a secret" can be given in three ways: the variable itself; the variable with
+`_FILE` after its name, for a file whose first line is the secret; the variable with `_COMMAND` after its name, for a
+command that prints it, such as `vault kv get -field=password secret/exportd`. A command runs at the start of the
+service, without a shell, for at most 20 seconds, and may print at most 64 KiB. The secret keys of an artifact store
+(`AWS_SECRET_ACCESS_KEY` and the others) can be given in the same three ways, and so can secrets in the
+[sources file](../your-own-database.md): `{ env = "NAME" }`, `{ file = "PATH" }`, `{ command = "PROGRAM WORDS" }`."""
 _METRICS = """\
 Each service has a Prometheus endpoint, `http://ADDRESS/metrics`. `EXPORTD_API_METRICS`, `EXPORTD_WORKER_METRICS` and
 `EXPORTD_GATEWAY_METRICS` set the addresses. Metrics whose names have `seconds` are in seconds, `bytes` in bytes. A

@@ -21,13 +21,14 @@ T = TypeVar("T")
 
 HEAD = ("setting", "default", "values", "meaning")
 NONE = "none"
+SECRET = "a secret"
 REQUIRED = "required"
 
 COMPUTED = {
     "EXPORTD_ARTIFACTS": "`artifacts` in the data directory",
     "EXPORTD_DATABASE": "SQLite in the data directory",
     "EXPORTD_SCRATCH": "`.scratch` in the artifact folder; with a bucket, `scratch` in the data directory",
-    "EXPORTD_SECRET_KEY_FILE": "`secret.key` in the data directory; required with `EXPORTD_DATABASE`",
+    "EXPORTD_SECRET_KEY_FILE": "`secret.key` in the data directory; `EXPORTD_DATABASE` needs it or one of the next two",
     "EXPORTD_THREADS": "cores / slots, at least 2",
     "EXPORTD_CALLBACK_PORTS": "443",
     "EXPORTD_SMTP_PORT": "587, 465 or 25, by the encryption",
@@ -69,6 +70,14 @@ class NotingReader(SettingsReader):
     def required_path(self, name: str, what: str) -> Path:
         self._note(name, REQUIRED, "path")
         return super().required_path(name, what)
+
+    def secret(self, name: str) -> str:
+        self._note(name, NONE, SECRET)
+        return super().secret(name)
+
+    def secret_or_file(self, name: str) -> str | Path:
+        self._note(name, NONE, SECRET)
+        return super().secret_or_file(name)
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         self._note(name, f"`{default}`", ", ".join(f"`{each}`" for each in allowed))

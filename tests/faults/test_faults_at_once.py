@@ -16,6 +16,7 @@ from services.api.live.workers import LocalWorkers
 from services.api.metrics import ApiMetrics
 from services.api.ports.live import Announcements
 from services.api.secrets.passwords import Passwords
+from services.api.secrets.server_keys import ServerKeys
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
@@ -129,7 +130,7 @@ async def test_fault_03_an_export_made_while_a_poll_goes_to_sleep_is_handed_out_
         leases=late,
         store_id=artifacts.store_id,
         publication=Publication(artifacts, new_id),
-        passwords=Passwords(b"k" * 32),
+        passwords=Passwords(ServerKeys.of(b"k" * 32)),
         announcements=announcements,
         workers=LocalWorkers(lambda: START, artifacts.store_id),
         detached=LocalDetachedTasks(),

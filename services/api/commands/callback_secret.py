@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TextIO
 
 from services.api import tenants
+from services.api.key_sources import file_of, is_file, named, read
 from services.api.notify.signing import CallbackSecrets
+from services.api.secrets.ring import KeyRing
+from services.api.secrets.server_keys import ServerKeys
 from services.api.settings import ApiSettings
-from services.api.storage.datadir import key_file, secret_key
-from services.runtime.startup import CannotStart, using
+from services.runtime.startup import CannotStart
 
 DEFAULT_TENANT = "default"
 
@@ -23,9 +25,9 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
     tenant = _parser().parse_args(arguments).tenant
     settings = ApiSettings.from_env(environ)
     configured = tenants.load(settings.tenants).callback_secrets.get(tenant, ())
-    key = b"" if configured else _existing_key(settings)
-    out.write("".join(f"{secret}\n" for secret in CallbackSecrets(key, lambda _: configured).shown(tenant)))
-    where = settings.tenants if configured else key_file(settings.data_dir, settings.secret_key_file).absolute()
+    keys = ServerKeys(KeyRing(())) if configured else _existing_keys(settings)
+    out.write("".join(f"{secret}\n" for secret in CallbackSecrets(keys, lambda _: configured).shown(tenant)))
+    where = settings.tenants if configured else named(settings)
     err.write(f"of the tenant {tenant}, {'from' if configured else 'derived from the key in'} {where}\n")
     return 0
 
@@ -41,15 +43,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _existing_key(settings: ApiSettings) -> bytes:
-    file = key_file(settings.data_dir, settings.secret_key_file).absolute()
-    if not _is_there(file):
+def _existing_keys(settings: ApiSettings) -> ServerKeys:
+    file = file_of(settings).absolute()
+    if is_file(settings) and not _is_there(file):
         raise CannotStart(
             f"there is no key in {file}: the api makes it at its first start; EXPORTD_DATA_DIR and "
             "EXPORTD_SECRET_KEY_FILE must be those of the api, and a relative path counts from this directory"
         )
-    with using("EXPORTD_SECRET_KEY_FILE" if settings.secret_key_file else "EXPORTD_DATA_DIR", file):
-        return secret_key(file, make=False)
+    return ServerKeys(read(settings, make=False))
 
 
 def _is_there(file: Path) -> bool:

@@ -46,8 +46,9 @@ def _findings(environ: Mapping[str, str], world: World) -> Iterator[Finding]:
             yield fault("settings", line, "exportd-api --help lists all settings")
         return
     yield ok("settings", f"callers at {settings.listen}, workers at {settings.queue_listen}")
-    for check in (catalog, server_key, data_directory):
-        yield from check(settings)
+    yield from catalog(settings)
+    yield from server_key(settings, world.wall())
+    yield from data_directory(settings)
     yield from database(settings, world)
     yield from artifacts(settings)
     yield from certificates(settings, world.wall())

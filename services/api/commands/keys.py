@@ -7,9 +7,9 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TextIO
 
+from services.api.commands.opening import database_of
 from services.api.domain.keys import (
     CALLERS_SCOPES,
     MAX_LABEL_CHARACTERS,
@@ -19,17 +19,14 @@ from services.api.domain.keys import (
     Scope,
     is_pattern,
 )
+from services.api.key_sources import read
 from services.api.secrets.keys import KeyDigests
+from services.api.secrets.server_keys import ServerKeys
 from services.api.settings import ApiSettings
-from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, key_file, secret_key
-from services.api.storage.sql.database import Database
 from services.api.storage.sql.stores import SqlKeyStore
-from services.api.storage.sqlite.database import SqliteDatabase
-from services.api.stores import in_postgres
 from services.api.usecases.keys import Keys, NewKey
 from services.api.world import World
 from services.contract.errors import KeyNotFound
-from services.runtime.startup import using
 
 DEFAULT_TENANT = "default"
 PAGE = 200
@@ -79,30 +76,9 @@ async def _run(given: argparse.Namespace, settings: ApiSettings, out: TextIO, er
 
 async def _keys(settings: ApiSettings, stack: AsyncExitStack) -> Keys:
     """Return the keys of the configured database, even if another process has it open."""
-    database: Database
-    if settings.database is not None:
-        secret = _secret(settings)
-        database = await in_postgres(settings.database, secret, stack)
-    else:
-        database = await _in_file(settings.data_dir, stack)
-        secret = _secret(settings)
-    return Keys(SqlKeyStore(database), KeyDigests(secret), World().wall)
-
-
-async def _in_file(data_dir: Path, stack: AsyncExitStack) -> Database:
-    with using("EXPORTD_DATA_DIR", data_dir):
-        try:
-            directory = stack.enter_context(DataDirectory.open(data_dir))
-            database = await SqliteDatabase.open(directory.database)
-        except DataDirectoryInUse:
-            database = await SqliteDatabase.beside(DataDirectory.database_in(data_dir))
-    return await stack.enter_async_context(database)
-
-
-def _secret(settings: ApiSettings) -> bytes:
-    file = key_file(settings.data_dir, settings.secret_key_file)
-    with using("EXPORTD_SECRET_KEY_FILE", file):
-        return secret_key(file, make=settings.secret_key_file is None)
+    server_keys = ServerKeys(read(settings))
+    database = await database_of(settings, server_keys, stack)
+    return Keys(SqlKeyStore(database), KeyDigests(server_keys), World().wall)
 
 
 async def _all(keys: Keys) -> AsyncIterator[Key]:

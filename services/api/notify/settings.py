@@ -111,7 +111,7 @@ def _mail(read: SettingsReader) -> MailSettings:
         port=read.integer("EXPORTD_SMTP_PORT", _USUAL_PORT[tls], 1, LAST_PORT),
         tls=tls,
         user=user,
-        password=read.parsed("EXPORTD_SMTP_PASSWORD_FILE", "", _first_line, "a file that can be read"),
+        password=read.secret("EXPORTD_SMTP_PASSWORD"),
         sender=sender,
         timeout=read.seconds("EXPORTD_SMTP_TIMEOUT_S", 30, 1, 300),
         accept_timeout=read.seconds(
@@ -146,11 +146,3 @@ def _file(text: str) -> Path | None:
     if not path.is_file():
         raise ValueError
     return path
-
-
-def _first_line(text: str) -> str:
-    try:
-        lines = Path(text).expanduser().read_text(encoding="utf-8").splitlines()
-    except OSError:
-        raise ValueError from None
-    return lines[0] if lines else ""

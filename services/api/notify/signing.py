@@ -6,34 +6,34 @@ import hmac
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from services.api.secrets.ring import KeyState
+from services.api.secrets.server_keys import Derived, ServerKeys
 
-_SECRET_BYTES = 32
 _PREFIX = "whsec_"
 
 
 class CallbackSecrets:
-    """The secrets of each tenant: the configured ones, newest first, or one derived from the server's key.
+    """The secrets of each tenant: the configured ones, newest first, or those derived from the server's keys.
 
     Thus callbacks are signed from the first one on, without any setup on the server.
     """
 
-    def __init__(self, server_key: bytes, configured: Callable[[str], Sequence[bytes]]) -> None:
-        self._server_key = server_key
+    def __init__(self, keys: ServerKeys, configured: Callable[[str], Sequence[bytes]]) -> None:
+        self._keys = keys
         self._configured = configured
 
     def of(self, tenant: str) -> Sequence[bytes]:
-        """Return one or two raw keys. A callback has a signature with each of them."""
-        return self._configured(tenant) or (self._derived(tenant),)
+        """Return the raw secrets, newest first. A callback has a signature with each of them."""
+        return self._configured(tenant) or self._derived(tenant)
 
     def shown(self, tenant: str) -> list[str]:
         """Return the secrets as libraries for receivers take them: `whsec_` and base64."""
         return [_PREFIX + base64.b64encode(secret).decode() for secret in self.of(tenant)]
 
-    def _derived(self, tenant: str) -> bytes:
-        purpose = b"exportd callback secret " + tenant.encode()
-        return HKDF(SHA256(), _SECRET_BYTES, salt=None, info=purpose).derive(self._server_key)
+    def _derived(self, tenant: str) -> Sequence[bytes]:
+        """Return a secret of each key, so that receivers have time to take over that of a new primary key."""
+        purpose = Derived(b"exportd callback secret " + tenant.encode())
+        return [purpose.of(key) for key in self._keys.openers if key.state is not KeyState.NEW]
 
 
 def signed(message_id: str, now: datetime, body: bytes, secrets: Sequence[bytes]) -> dict[str, str]:

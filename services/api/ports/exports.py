@@ -1,5 +1,6 @@
 """The store of exports, as callers and operators use it."""
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,10 +23,18 @@ REQUEST_ID_LASTS = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class RequestMark:
-    """A caller's request_id and the keyed digest of the request's body."""
+    """A caller's request_id and the keyed digest of the request's body.
+
+    `earlier` are the digests of the same body with the server's other keys, with one of which it may be stored.
+    """
 
     request_id: str
     digest: bytes
+    earlier: tuple[bytes, ...] = ()
+
+    def fits(self, stored: bytes) -> bool:
+        """Whether a stored digest is that of the same body. Each comparison takes constant time."""
+        return any(hmac.compare_digest(stored, digest) for digest in (self.digest, *self.earlier))
 
 
 @dataclass(frozen=True, slots=True)

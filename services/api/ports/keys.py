@@ -37,6 +37,10 @@ class KeyStore(Protocol):
         """
         ...
 
+    async def redigest(self, key_id: str, before: bytes, after: bytes) -> None:
+        """Store another digest of a key if its digest is still `before`. Idempotent."""
+        ...
+
     async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
         """Revoke a key and return it, also if it was revoked before.
 

@@ -1,7 +1,5 @@
 """Plans the export of a caller's request. All mistakes that can be detected are refused together."""
 
-import hashlib
-import hmac
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -23,7 +21,9 @@ from services.api.requests.packaging import PackagingChoice
 from services.api.requests.resolver import MAX_KNOWN, Question, Resolver
 from services.api.requests.table_options import TableChoices
 from services.api.requests.watermarks import other_query, since_export
+from services.api.secrets.digests import Digests
 from services.api.secrets.passwords import Passwords
+from services.api.secrets.server_keys import ServerKeys
 from services.contract.capabilities import requirement_of
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.formats import Packaging
@@ -87,7 +87,7 @@ class Plan:
 
     export: Export
     spec: JobSpec
-    sealed_password: bytes | None
+    sealed_password: bytes | None = field(repr=False)
     mark: RequestMark | None
 
 
@@ -100,14 +100,19 @@ class Receivers(Protocol):
 
 
 class Planner:
-    """Plans exports. `secret` is the server's key."""
+    """Plans exports."""
 
     def __init__(
-        self, catalog: LiveCatalog, receivers: Receivers, secret: bytes, passwords: Passwords, new_id: Callable[[], str]
+        self,
+        catalog: LiveCatalog,
+        receivers: Receivers,
+        keys: ServerKeys,
+        passwords: Passwords,
+        new_id: Callable[[], str],
     ) -> None:
         self._catalog = catalog
         self._receivers = receivers
-        self._secret = secret
+        self._digests = Digests(keys, b"")
         self._passwords = passwords
         self._new_id = new_id
         self._resolver = Resolver()
@@ -143,7 +148,8 @@ class Planner:
         """
         if not _REQUEST_ID.fullmatch(request.request_id):
             return None
-        return RequestMark(request.request_id, hmac.new(self._secret, request.body, hashlib.sha256).digest())
+        digest, *earlier = self._digests.each(request.body)
+        return RequestMark(request.request_id, digest, tuple(earlier))
 
 
 @dataclass(frozen=True, slots=True)

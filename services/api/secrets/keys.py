@@ -1,16 +1,14 @@
 """Stored keys of callers and workers: keyed hashes, from which the keys cannot be restored."""
 
-import hmac
 import secrets
 import string
 from typing import Protocol
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from services.api.domain.key_texts import ID_CHARACTERS, SECRET_CHARACTERS, written
 from services.api.domain.keys import Holder
 from services.api.domain.links import TOKEN_PREFIX
+from services.api.secrets.digests import Digests
+from services.api.secrets.server_keys import ServerKeys
 
 _CHARACTERS = string.digits + string.ascii_letters
 
@@ -23,21 +21,25 @@ class Digested(Protocol):
 
 
 class KeyDigests:
-    """Computes HMAC-SHA-256 with a key derived from the server's key `secret`, for keys and for tokens of links.
+    """Computes HMAC-SHA-256 with a key derived from the server's key, for keys and for tokens of links.
 
     A slow hash is not needed: the texts of keys are random, unlike passwords that people choose.
     """
 
-    def __init__(self, secret: bytes) -> None:
-        self._key = HKDF(SHA256(), 32, salt=None, info=b"exportd api keys").derive(secret)
+    def __init__(self, keys: ServerKeys) -> None:
+        self._digests = Digests(keys, b"exportd api keys")
 
     def of(self, text: str) -> bytes:
         """Return the digest of a key's text."""
-        return hmac.digest(self._key, text.encode(), "sha256")
+        return self._digests.of(text.encode())
 
     def fits(self, stored: Digested, text: str) -> bool:
         """Whether `text` is the text of this key or link. The comparison takes constant time."""
-        return hmac.compare_digest(stored.digest, self.of(text))
+        return self._digests.fits(stored.digest, text.encode())
+
+    def is_of_primary(self, stored: Digested) -> bool:
+        """Whether the stored digest was computed with the server's primary key."""
+        return self._digests.is_of_primary(stored.digest)
 
 
 def new_text(holder: Holder) -> str:

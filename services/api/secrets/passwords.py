@@ -1,34 +1,40 @@
 """Stored passwords of exports: encrypted with the server's key, and each bound to its export."""
 
-import secrets
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-NONCE_BYTES = 12
+from services.api.secrets.sealing import KeyUnknown, SealBroken, Sealer, key_of
+from services.api.secrets.server_keys import ServerKeys
 
 
 class PasswordUnreadable(Exception):
-    """The password was sealed with another key or for another export, or is damaged."""
+    """The password was sealed for another export or with a key that is gone, or is damaged."""
+
+
+class PasswordKeyUnknown(PasswordUnreadable):
+    """The server's key with which the password was sealed is not known to this process. Another one may know it."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"the server's key {key_id or 'first'} is not known to this process")
+        self.key_id = key_id
 
 
 class Passwords:
-    """Seals passwords with AES-256-GCM, with a key derived from the server's key `secret`."""
+    """Seals passwords."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._cipher = AESGCM(HKDF(SHA256(), 32, salt=None, info=b"exportd password").derive(secret))
+    def __init__(self, keys: ServerKeys) -> None:
+        self._sealer = Sealer(keys, b"exportd password")
 
     def sealed(self, password: str, export_id: str) -> bytes:
-        """Return the password in the form that may be stored: a random nonce and the ciphertext."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, password.encode(), export_id.encode())
+        """Return the password in the form that may be stored."""
+        return self._sealer.sealed(password.encode(), export_id.encode())
 
     def opened(self, sealed: bytes, export_id: str) -> str:
         """Return the password. Raises PasswordUnreadable."""
         try:
-            plain = self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], export_id.encode())
-        except (InvalidTag, ValueError):
+            return self._sealer.opened(sealed, export_id.encode()).decode()
+        except KeyUnknown:
+            raise PasswordKeyUnknown(key_of(sealed)) from None
+        except SealBroken:
             raise PasswordUnreadable from None
-        return plain.decode()
+
+    def resealed(self, sealed: bytes, export_id: str) -> bytes:
+        """Return the password sealed with the primary key. Raises PasswordUnreadable."""
+        return self.sealed(self.opened(sealed, export_id), export_id)

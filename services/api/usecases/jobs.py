@@ -13,7 +13,7 @@ from services.api.domain.states import State
 from services.api.metrics import ApiMetrics
 from services.api.ports.leases import LeaseStore
 from services.api.ports.live import Announcements, DetachedTasks, Poll, Workers
-from services.api.secrets.passwords import Passwords, PasswordUnreadable
+from services.api.secrets.passwords import PasswordKeyUnknown, Passwords, PasswordUnreadable
 from services.api.usecases.publication import Files, Publication, check
 from services.api.world import World
 from services.contract.capabilities import EVERYTHING, Capabilities
@@ -53,6 +53,12 @@ PASSWORD_UNREADABLE = Failure(
     FailureCode.PASSWORD_UNREADABLE,
     "the password of this export cannot be read: the server's key was changed; create the export again",
 )
+
+SERVER_KEY_UNKNOWN = Failure(
+    FailureCode.INTERNAL,
+    "the api process that handed this export out does not have the server's key for its password",
+)
+"""It is retried: while keys are rotated, another process, or this one a little later, may have the key."""
 
 SPEC_UNREADABLE = Failure(
     FailureCode.SPEC_UNREADABLE,
@@ -286,6 +292,9 @@ class Jobs:
         for one in claimed:
             try:
                 jobs.append(self._job(one))
+            except PasswordKeyUnknown as unknown:
+                logs.get().error("server_key_unknown", key=unknown.key_id or "first", export_id=one.export.id)
+                await self._end(one, SERVER_KEY_UNKNOWN)
             except PasswordUnreadable:
                 await self._end(one, PASSWORD_UNREADABLE)
             except SpecUnreadable:

@@ -1,6 +1,7 @@
 """Creation, lookup, rotation and revocation of keys."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -8,7 +9,7 @@ from services.api.domain.keys import CALLERS_SCOPES, Holder, Key, Scope, read
 from services.api.ports.clock import Clock
 from services.api.ports.keys import KeyStore
 from services.api.secrets.keys import KeyDigests, new_text
-from services.contract.errors import KeyNotFound, ScopeMissing
+from services.contract.errors import KeyNotFound, ScopeMissing, StoreUnavailable
 
 LOOKED_UP_FOR_S = 1.0
 """How long a process relies on a key that it has read. A revocation reaches every process within this time."""
@@ -156,6 +157,11 @@ class KnownKeys:
             self._any[holder] = (self._monotonic() + LOOKED_UP_FOR_S, any_)
         return any_
 
+    async def _rekeyed(self, key: Key, text: str) -> None:
+        """Store the digest with the primary key. A digest cannot be computed anew but from the text, which is here."""
+        with suppress(StoreUnavailable):  # the next look-up tries again
+            await self._store.redigest(key.id, key.digest, self._digests.of(text))
+
     async def _looked_up(self, key_id: str, text: str) -> Key | None:
         """Read a key from the store. Only correct texts are cached, so that wrong ones cannot fill the memory."""
         asked = self._monotonic()
@@ -163,6 +169,8 @@ class KnownKeys:
         if key is None or not self._digests.fits(key, text):
             self._known.pop(text, None)
             return None
+        if not self._digests.is_of_primary(key):
+            await self._rekeyed(key, text)
         if len(self._known) >= MAX_LOOKED_UP:
             self._known.clear()
         self._known[text] = (asked + LOOKED_UP_FOR_S, key)

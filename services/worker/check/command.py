@@ -15,6 +15,7 @@ from typing import TextIO
 from services.api.catalog.definition.file import load as load_catalog
 from services.api.catalog.model import Catalog
 from services.runtime.nearest import hint
+from services.runtime.settings import SettingsReader
 from services.runtime.startup import CannotStart
 from services.worker.check.probes import probes
 from services.worker.sources import errors
@@ -35,7 +36,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
         sources = _sources(environ)
         file = options.catalog or environ.get("EXPORTD_CATALOG")
         catalog = load_catalog(Path(file)) if file else Catalog(())
-        mask_key = read_mask_key(Path(path) if (path := environ.get("EXPORTD_MASK_KEY_FILE")) else None)
+        mask_key = read_mask_key(_mask_key(environ))
     except CannotStart as problem:
         err.write(f"{problem}\n")
         return UNUSABLE
@@ -64,6 +65,13 @@ def _sources(environ: Mapping[str, str]) -> Known:
     if not file:
         raise CannotStart("EXPORTD_SOURCES must name the file sources.toml")
     return load(Path(file), environ)
+
+
+def _mask_key(environ: Mapping[str, str]) -> str | Path:
+    read = SettingsReader(environ)
+    key = read.secret_or_file("EXPORTD_MASK_KEY")
+    read.finish()
+    return key
 
 
 def _problems(sources: Known, asked: Sequence[Probe], mask_key: bytes) -> Iterator[Problem]:

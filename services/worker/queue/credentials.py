@@ -1,6 +1,6 @@
 """Credentials of a worker for the queue: a token, a certificate, or, on loopback, none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
@@ -17,13 +17,13 @@ class QueueCredentials:
     """How a worker connects to the queue and identifies itself.
 
     `authority` is the file with the certificate authority of the api's certificate, or SYSTEM; empty means a connection
-    without TLS. `identity` is the worker's own certificate. `token` is the file with the worker's token; it is read
-    again for each call.
+    without TLS. `identity` is the worker's own certificate. `token` is the worker's token, or the file with
+    it, which is read again for each call; empty means that there is none.
     """
 
     authority: str = ""
     identity: TlsFiles | None = None
-    token: Path | None = None
+    token: str | Path = field(default="", repr=False)
 
     def channel_credentials(self) -> grpc.ChannelCredentials | None:
         """Return the TLS credentials of the channel; None for a connection without TLS.
@@ -44,10 +44,11 @@ class QueueCredentials:
 
         It is empty while the token file cannot be read; the api then reports a missing token.
         """
-        if self.token is None:
+        if not self.token:
             return ()
         try:
-            return (("authorization", f"Bearer {self.token.read_text().strip()}"),)
+            text = self.token if isinstance(self.token, str) else self.token.read_text()
+            return (("authorization", f"Bearer {text.strip()}"),)
         except (OSError, ValueError):
             return ()
 

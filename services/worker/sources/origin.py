@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.runtime.secret_text.reading import SecretUnreadable, first_line, of_command
 from services.runtime.toml import Table
 
-_WAYS = ("env", "file")
-_REFERENCE = '{ env = "NAME" } or { file = "PATH" }'
+_REFERENCE = '{ env = "NAME" }, { file = "PATH" } or { command = "PROGRAM WORDS" }'
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Origin:
         return self.base / text
 
     def secret(self, table: Table, key: str) -> str:
-        """Read the secret of a key: `"text"`, `{ env = "NAME" }` or `{ file = "PATH" }`."""
+        """Read the secret of a key: `"text"`, or a reference as in `kept`."""
         value = table.value(key)
         if isinstance(value, str):
             return value
@@ -43,21 +43,29 @@ class Origin:
         return ""
 
     def kept(self, table: Table, key: str, reference: Mapping[str, object]) -> str:
-        """Read the secret that `{ env = "NAME" }` or `{ file = "PATH" }` refers to.
+        """Read the secret that `{ env = "NAME" }`, `{ file = "PATH" }` or `{ command = "PROGRAM WORDS" }` refers to.
 
-        White space around a file's content is removed.
+        White space around a file's content is removed. Of what a command prints, the first line counts.
         """
+        ways = {"env": self._of_variable, "file": self._of_file, "command": self._of_command}
         way, name = next(iter(reference.items()), ("", None))
-        if way not in _WAYS or len(reference) > 1 or not isinstance(name, str):
+        if way not in ways or len(reference) > 1 or not isinstance(name, str):
             table.wrong(key, f"must be {_REFERENCE}")
             return ""
-        return self._of_variable(table, key, name) if way == "env" else self._of_file(table, key, name)
+        return ways[way](table, key, name)
 
     def _of_variable(self, table: Table, key: str, name: str) -> str:
         secret = self.environ.get(name, "")
         if not secret:
             table.wrong(key, f"the environment has no {name}")
         return secret
+
+    def _of_command(self, table: Table, key: str, command: str) -> str:
+        try:
+            return first_line(of_command(command))
+        except SecretUnreadable as unreadable:
+            table.wrong(key, f"its command: {unreadable}")
+            return ""
 
     def _of_file(self, table: Table, key: str, path: str) -> str:
         try:

@@ -33,13 +33,13 @@ def _read(id_: str, table: Table, origin: Origin) -> SourceSettings | None:
     return settings
 
 
-def read_mask_key(file: Path | None) -> bytes:
-    """Return the mask key from a file, without white space around it. Without a file, return empty bytes.
+def read_mask_key(file: str | Path) -> bytes:
+    """Return the mask key, or that in a file, without white space around it. An empty one means that there is none.
 
     Raises FileError when the file cannot be read or is empty.
     """
-    if file is None:
-        return b""
+    if isinstance(file, str):
+        return file.strip().encode()
     try:
         key = file.read_bytes().strip()
     except OSError as error:

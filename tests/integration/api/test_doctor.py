@@ -196,5 +196,6 @@ def test_people_read_a_table_with_what_to_do(environ: dict[str, str], tmp_path: 
     assert doctor.run([], environ, out) == 1
     lines = out.getvalue().splitlines()
     (at,) = [number for number, line in enumerate(lines) if line.startswith("FAULT")]
-    assert lines[at].split()[1:3] == ["key", str(tmp_path / "data" / "secret.key")]
+    assert lines[at].split()[1] == "key"
+    assert str(tmp_path / "data" / "secret.key") in lines[at]
     assert lines[at + 1].strip() == "-> a key has at least 32 random bytes"

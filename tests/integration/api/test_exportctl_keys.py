@@ -9,6 +9,7 @@ import pytest
 
 from services.api.domain.keys import Holder, Scope, read
 from services.api.secrets.keys import KeyDigests
+from services.api.secrets.server_keys import ServerKeys
 from services.api.settings import ApiSettings
 from services.api.storage.datadir import key_file, secret_key
 from services.api.usecases.keys import Keys, NewKey
@@ -21,7 +22,7 @@ from tests.patience import PATIENCE_S
 async def chief(api: Api, settings: ApiSettings) -> str:
     """A key for keys."""
     secret = secret_key(key_file(settings.data_dir, settings.secret_key_file), make=False)
-    keys = Keys(api.parts.store.keys, KeyDigests(secret), World().clock)
+    keys = Keys(api.parts.store.keys, KeyDigests(ServerKeys.of(secret)), World().clock)
     return (await keys.create(NewKey(Holder.CALLER, "acme", scopes=frozenset(Scope), all_tenants=True)))[1]
 
 

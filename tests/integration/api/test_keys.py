@@ -15,6 +15,7 @@ from exportd.v1.key_service_pb2_grpc import KeyServiceStub
 from services.api.domain.keys import Holder, Scope, read, written
 from services.api.rpc.gate import OF_ALL_TENANTS, SCOPES
 from services.api.secrets.keys import KeyDigests
+from services.api.secrets.server_keys import ServerKeys
 from services.api.settings import ApiSettings
 from services.api.storage.datadir import key_file, secret_key
 from services.api.usecases.keys import Keys, NewKey
@@ -44,7 +45,7 @@ async def api(settings: ApiSettings, clock: Clock) -> AsyncIterator[Api]:
 def keys(api: Api, settings: ApiSettings, clock: Clock) -> Keys:
     """As `exportd-api keys` has them: on the store, beside the api."""
     secret = secret_key(key_file(settings.data_dir, settings.secret_key_file), make=False)
-    return Keys(api.parts.store.keys, KeyDigests(secret), clock)
+    return Keys(api.parts.store.keys, KeyDigests(ServerKeys.of(secret)), clock)
 
 
 async def of_tenant(keys: Keys, tenant: str = "acme", **more) -> list[tuple[str, str]]:

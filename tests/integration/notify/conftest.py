@@ -21,6 +21,7 @@ from services.api.notify.schedule import Sender
 from services.api.notify.settings import MailSettings, Tls
 from services.api.notify.signing import CallbackSecrets
 from services.api.ports.outbox import Outbox
+from services.api.secrets.server_keys import ServerKeys
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.world import World
@@ -34,7 +35,7 @@ from tests.servers.webhook import Receiver, webhook_receiver
 
 HOLD = timedelta(seconds=40)
 LIMITS = NotifierLimits()
-SECRETS = CallbackSecrets(b"k" * 32, lambda _: ())
+SECRETS = CallbackSecrets(ServerKeys.of(b"k" * 32), lambda _: ())
 
 
 @dataclass

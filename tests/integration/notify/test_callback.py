@@ -18,12 +18,13 @@ from services.api.notify.callback import CallbackSender, wait_asked
 from services.api.notify.resolver import CheckedResolver, Lookup, LookupLimits
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.signing import CallbackSecrets
+from services.api.secrets.server_keys import ServerKeys
 from services.runtime.addresses import numeric
 from tests.integration.notify.samples import LOOPBACK, NOTICE, callback_to
 from tests.servers.certificates import certified, certified_by_lax_authority, strictly_trusting, usually_trusting
 from tests.servers.webhook import Answer, Receiver, webhook_receiver
 
-SECRETS = CallbackSecrets(b"k" * 32, lambda _: ())
+SECRETS = CallbackSecrets(ServerKeys.of(b"k" * 32), lambda _: ())
 RULES = AddressRules(networks=LOOPBACK, ports=(range(1, 65536),), http=True)
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

@@ -12,6 +12,7 @@ from services.api.notify.callback import CallbackSender
 from services.api.notify.resolver import CheckedResolver, LookupLimits
 from services.api.notify.schedule import Accepted, Failed, Postponed
 from services.api.notify.signing import CallbackSecrets
+from services.api.secrets.server_keys import ServerKeys
 from tests.integration.notify.conftest import eventually
 from tests.integration.notify.samples import LOOPBACK, callback_to
 from tests.servers.certificates import usually_trusting
@@ -48,7 +49,7 @@ def name_server() -> Iterator[NameServer]:
 async def sender(resolver: CheckedResolver, timeout_s: float = 60) -> AsyncIterator[CallbackSender]:
     callbacks = CallbackSender(
         RULES,
-        CallbackSecrets(b"k" * 32, lambda _: ()),
+        CallbackSecrets(ServerKeys.of(b"k" * 32), lambda _: ()),
         lambda: datetime.now(UTC),
         timeout=timedelta(seconds=timeout_s),
         tls=usually_trusting(),

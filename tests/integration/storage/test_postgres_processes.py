@@ -17,6 +17,7 @@ from services.api.domain.leases import LeasePolicy
 from services.api.domain.quotas import Quota, Quotas
 from services.api.ports.exports import RequestMark
 from services.api.ports.store import Store
+from services.api.secrets.server_keys import ServerKeys
 from services.api.storage.postgres.clock import DatabaseClock, asking
 from services.api.storage.postgres.connections import Address
 from services.api.storage.postgres.database import PostgresDatabase
@@ -194,10 +195,10 @@ async def test_two_that_wait_for_each_other_are_both_done(url):
 
 async def test_a_process_with_another_key_is_refused(url):
     async with PostgresDatabase(Address(url)) as one, PostgresDatabase(Address(url)) as other:
-        await check_key(one, b"k" * 32)
-        await check_key(other, b"k" * 32)
+        await check_key(one, ServerKeys.of(b"k" * 32))
+        await check_key(other, ServerKeys.of(b"k" * 32))
         with pytest.raises(KeyOfAnother):
-            await check_key(other, b"o" * 32)
+            await check_key(other, ServerKeys.of(b"o" * 32))
 
 
 async def test_processes_go_by_the_clock_of_the_database_however_wrong_their_own_is(url):

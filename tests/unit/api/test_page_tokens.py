@@ -1,9 +1,14 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from services.api.secrets.page_tokens import PageTokens
+from services.api.secrets.server_keys import ServerKeys
 from services.contract.errors import InvalidRequest
 
-TOKENS = PageTokens(bytes(32))
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+TOKENS = PageTokens(ServerKeys.of(bytes(32)), lambda: NOW)
+OTHERS = PageTokens(ServerKeys.of(b"x" * 32), lambda: NOW)
 WAITING = b"acme: what waits"
 
 
@@ -19,7 +24,7 @@ def test_no_token_is_the_first_page() -> None:
     ("token", "bound_to"),
     [
         pytest.param(TOKENS.sealed("id", WAITING), b"other: what waits", id="bound to something else"),
-        pytest.param(PageTokens(b"x" * 32).sealed("id", WAITING), WAITING, id="another server's key"),
+        pytest.param(OTHERS.sealed("id", WAITING), WAITING, id="another server's key"),
         pytest.param("nonsense", WAITING, id="nonsense"),
         pytest.param("ñ", WAITING, id="not ASCII"),
     ],

@@ -1,5 +1,6 @@
 """Every list is paged, and no page is larger than what clients receive, whatever the largest legal entries are."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,10 +20,12 @@ from services.api.rpc.encode import MAX_LIST_ITEMS
 from services.api.rpc.pages import MAX_PAGE_BYTES, MAX_PAGE_SIZE, Asked, Pages, fetched_from
 from services.api.rpc.queue_fields import MAX_PREVIEW_BYTES
 from services.api.secrets.page_tokens import PageTokens
+from services.api.secrets.server_keys import ServerKeys
 from services.contract.errors import InvalidRequest
 from services.runtime.channels import MAX_REQUEST_BYTES
 
-PAGES = Pages(PageTokens(bytes(32)))
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+PAGES = Pages(PageTokens(ServerKeys.of(bytes(32)), lambda: NOW))
 CLIENTS_RECEIVE_BYTES = 4 << 20
 UTF8 = 4
 COLUMN_BYTES = 64

@@ -3,8 +3,9 @@ import pytest
 from services.api.domain.leases import Claimed
 from services.api.requests.plan import CreateRequest
 from services.api.secrets.passwords import Passwords, PasswordUnreadable
+from services.api.secrets.server_keys import ServerKeys
 
-PASSWORDS = Passwords(bytes(32))
+PASSWORDS = Passwords(ServerKeys.of(bytes(32)))
 
 
 @pytest.mark.parametrize("password", ["x", "contraseña 🔑", "a\0b", " " * 128])
@@ -22,7 +23,7 @@ def test_it_opens_for_its_export_and_with_its_key_only() -> None:
     sealed = PASSWORDS.sealed("open sesame", "export")
     for passwords, export_id, stored in (
         (PASSWORDS, "another", sealed),
-        (Passwords(b"k" * 32), "export", sealed),
+        (Passwords(ServerKeys.of(b"k" * 32)), "export", sealed),
         (PASSWORDS, "export", sealed[:-1] + bytes([sealed[-1] ^ 1])),
         (PASSWORDS, "export", sealed[:5]),
     ):

@@ -1,8 +1,9 @@
 import pytest
 
 from services.api.secrets.answers import Answers, AnswerUnreadable
+from services.api.secrets.server_keys import ServerKeys
 
-ANSWERS = Answers(b"k" * 32)
+ANSWERS = Answers(ServerKeys.of(b"k" * 32))
 SEALED = ANSWERS.sealed(b"rows of somebody" * 100, "question")
 
 
@@ -15,7 +16,7 @@ def test_an_answer_is_opened_with_its_key_for_its_question() -> None:
 @pytest.mark.parametrize(
     ("answers", "sealed", "question"),
     [
-        (Answers(b"o" * 32), SEALED, "question"),
+        (Answers(ServerKeys.of(b"o" * 32)), SEALED, "question"),
         (ANSWERS, SEALED, "another"),
         (ANSWERS, SEALED[:-1] + bytes([SEALED[-1] ^ 1]), "question"),
         (ANSWERS, SEALED[:5], "question"),

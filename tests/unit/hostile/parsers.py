@@ -23,6 +23,7 @@ from services.api.requests.plan import Planner
 from services.api.rpc import decode
 from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
+from services.api.secrets.server_keys import ServerKeys
 from services.contract.errors import CollectionNotFound, InvalidRequest
 from services.contract.spec import ColumnType, HttpPages
 from services.contract.status import to_status
@@ -37,7 +38,7 @@ Parser = Callable[[str], object]
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 SECRET = b"s" * 32
-PAGES = PageTokens(SECRET)
+PAGES = PageTokens(ServerKeys.of(SECRET), lambda: NOW)
 WIDE = 20  # columns
 
 FILE = f"""
@@ -77,7 +78,13 @@ def parsers() -> dict[str, Parser]:
 def planned(catalog: Catalog, message: pb2.CreateExportRequest) -> object:
     """All that is done with a request before it is stored, and the answer when it is refused."""
     nobody = SimpleNamespace(violations=lambda *_: [])
-    planner = Planner(SimpleNamespace(seen=lambda _: catalog), nobody, SECRET, Passwords(SECRET), lambda: "id")  # type: ignore[arg-type]
+    planner = Planner(
+        SimpleNamespace(seen=lambda _: catalog),
+        nobody,
+        ServerKeys.of(SECRET),
+        Passwords(ServerKeys.of(SECRET)),
+        lambda: "id",
+    )  # type: ignore[arg-type]
     try:
         return planner.plan(decode.create_request(message), "default", NOW)
     except (InvalidRequest, CollectionNotFound) as refused:

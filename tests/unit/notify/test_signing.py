@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from services.api.notify.signing import CallbackSecrets, signed
+from services.api.secrets.server_keys import ServerKeys
 
 KEY = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 OLD = b"an older secret, of 32 bytes ..."
@@ -76,20 +77,20 @@ def test_fractions_of_a_second_are_cut_off() -> None:
 
 
 def test_a_tenant_without_secrets_of_its_own_has_one_derived_from_the_servers_key() -> None:
-    secrets = CallbackSecrets(b"k" * 32, lambda tenant: (KEY, OLD) if tenant == "acme" else ())
+    secrets = CallbackSecrets(ServerKeys.of(b"k" * 32), lambda tenant: (KEY, OLD) if tenant == "acme" else ())
     assert secrets.of("acme") == (KEY, OLD)
     (derived,) = secrets.of("default")
     assert len(derived) == 32
-    assert secrets.of("default") == CallbackSecrets(b"k" * 32, no_secret).of("default")
-    assert derived not in (*secrets.of("other"), *CallbackSecrets(b"l" * 32, no_secret).of("default"))
+    assert secrets.of("default") == CallbackSecrets(ServerKeys.of(b"k" * 32), no_secret).of("default")
+    assert derived not in (*secrets.of("other"), *CallbackSecrets(ServerKeys.of(b"l" * 32), no_secret).of("default"))
 
 
 def test_a_secret_is_shown_as_the_receivers_library_takes_it() -> None:
-    secrets = CallbackSecrets(b"k" * 32, no_secret)
+    secrets = CallbackSecrets(ServerKeys.of(b"k" * 32), no_secret)
     (shown,) = secrets.shown("default")
     assert shown.startswith("whsec_")
     Webhook(shown).verify(b"{}", signed("msg_1", datetime.now(UTC), b"{}", secrets.of("default")))
 
 
 def test_a_tenant_whose_list_is_empty_still_signs() -> None:
-    assert len(CallbackSecrets(b"k" * 32, no_secret).of("acme")) == 1
+    assert len(CallbackSecrets(ServerKeys.of(b"k" * 32), no_secret).of("acme")) == 1

@@ -24,6 +24,7 @@ from services.api.metrics import ApiMetrics
 from services.api.requests.plan import CreateRequest, Planner
 from services.api.requests.table_options import TableChoices
 from services.api.secrets.passwords import Passwords
+from services.api.secrets.server_keys import ServerKeys
 from services.api.storage.memory.artifacts import MemoryArtifactStore
 from services.api.storage.memory.store import memory_store
 from services.api.usecases.downloads import Downloads
@@ -99,7 +100,7 @@ class UseCases:
         self.store = memory_store(self.policy, self.fairness)
         self.leases = Leases(self.store.leases)
         self.artifacts = MemoryArtifactStore()
-        passwords = Passwords(SECRET)
+        passwords = Passwords(ServerKeys.of(SECRET))
         announcements, workers = LocalAnnouncements(), LocalWorkers(world.clock, self.artifacts.store_id)
         self.announcements, self.workers = announcements, workers
         detached = LocalDetachedTasks()
@@ -110,7 +111,7 @@ class UseCases:
             announcements=announcements,
             workers=workers,
             catalog=self.catalog,
-            planner=Planner(self.catalog, Anywhere(), SECRET, passwords, world.new_export_id),
+            planner=Planner(self.catalog, Anywhere(), ServerKeys.of(SECRET), passwords, world.new_export_id),
             preview_desk=LocalPreviewDesk(world.new_id, taken_within_s=1, answered_within_s=1),
             detached=detached,
             fairness=self.fairness,

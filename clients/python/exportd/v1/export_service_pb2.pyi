@@ -16,8 +16,8 @@ characters); otherwise it is new. Streams return it in the initial metadata "x-r
 errors also in google.rpc.RequestInfo. A call that exceeds its deadline returns no id: set one, so that you can search for it.
 
 Lists: every list has pages of at most page_size entries and 3 MiB, so that no client has to raise its limit of 4 MiB. A page can have
-fewer entries than page_size; only the last page has an empty next_page_token. A page_token is valid only for the same tenant and the same
-other fields of the request. Any other page_token, and a negative page_size, are INVALID_ARGUMENT.
+fewer entries than page_size; only the last page has an empty next_page_token. A page_token is valid for one day, only for the same tenant
+and the same other fields of the request. Any other page_token, and a negative page_size, are INVALID_ARGUMENT.
 """
 
 from collections import abc as _abc

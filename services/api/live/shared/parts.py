@@ -16,11 +16,12 @@ from services.api.live.shared.watches import Watches
 from services.api.live.shared.workers import SharedWorkers
 from services.api.ports.exports import ExportStore
 from services.api.secrets.answers import Answers
+from services.api.secrets.server_keys import ServerKeys
 from services.api.storage.postgres.database import PostgresDatabase
 
 
-def together(database: PostgresDatabase, exports: ExportStore, secret: bytes, needs: Needs) -> Live:
-    """Return live state that all processes on the database share. `secret` is the server's key."""
+def together(database: PostgresDatabase, exports: ExportStore, keys: ServerKeys, needs: Needs) -> Live:
+    """Return live state that all processes on the database share."""
     process, clock, detached = needs.new_id(), needs.clock, LocalDetachedTasks()
     outgoing = Outgoing(database, process, detached)
     reports = Reports(database, clock, needs.monotonic, detached)
@@ -31,7 +32,7 @@ def together(database: PostgresDatabase, exports: ExportStore, secret: bytes, ne
     desk = SharedPreviewDesk(
         database,
         outgoing,
-        Answers(secret),
+        Answers(keys),
         detached,
         new_id=needs.new_id,
         clock=clock,

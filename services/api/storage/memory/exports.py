@@ -1,6 +1,5 @@
 """The store of exports in memory."""
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -66,7 +65,7 @@ class MemoryExportStore:
         request = self._data.requests.get((tenant, mark.request_id))
         if request is None or request.create_time <= now - REQUEST_ID_LASTS:
             return None
-        if not hmac.compare_digest(request.mark.digest, mark.digest):
+        if not mark.fits(request.mark.digest):
             raise RequestIdReused(mark.request_id)
         record = self._data.records[request.export_id]
         if record.deleted_time is not None:

@@ -37,6 +37,11 @@ class MemoryKeyStore:
         self._keys[old_id] = replace(old, expire_time=min(old.expire_time or ends, ends))
         return True
 
+    async def redigest(self, key_id: str, before: bytes, after: bytes) -> None:
+        key = self._keys.get(key_id)
+        if key is not None and key.digest == before:
+            self._keys[key_id] = replace(key, digest=after)
+
     async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
         key = self._keys.get(key_id)
         if key is None or (tenant is not None and key.tenant != tenant):

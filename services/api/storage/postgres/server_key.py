@@ -5,12 +5,15 @@ import hmac
 
 import sqlalchemy as sa
 
+from services.api.secrets.ring import KeyState, ServerKey
+from services.api.secrets.server_keys import ServerKeys
 from services.api.storage.postgres.database import PostgresDatabase
 from services.runtime.startup import CannotStart
 
 PURPOSE = b"exportd: which key this is"
 
 _keep = sa.text("INSERT INTO server_key (fingerprint) VALUES (:fingerprint) ON CONFLICT DO NOTHING")
+_change = sa.text("UPDATE server_key SET fingerprint = :after WHERE fingerprint = :before")
 _kept = sa.text("SELECT fingerprint FROM server_key")
 
 
@@ -19,20 +22,30 @@ class KeyOfAnother(CannotStart):
 
     def __init__(self) -> None:
         super().__init__(
-            "EXPORTD_SECRET_KEY_FILE: the processes on this database have another key: give this one the same file"
+            "the processes on this database have another server key: give this one the same (EXPORTD_SECRET_KEY_FILE, "
+            "EXPORTD_SECRET_KEY or EXPORTD_SECRET_KEY_COMMAND)"
         )
 
 
-async def check_key(database: PostgresDatabase, secret: bytes) -> None:
-    """Compare the key with that of the database; the first process stores its fingerprint.
+async def check_key(database: PostgresDatabase, keys: ServerKeys) -> None:
+    """Check that this process has the primary key of the database; the first process stores its fingerprint.
 
-    Raises KeyOfAnother, StoreUnavailable.
+    If that key is retired here, the primary key of this process becomes that of the database: from then on no process
+    starts without it. Raises KeyOfAnother, StoreUnavailable.
     """
-    fingerprint = hmac.digest(secret, PURPOSE, hashlib.sha256).hex()
+    known = {_fingerprint(key): key for key in keys.ring.keys}
+    primary = _fingerprint(keys.primary)
 
     def kept(db: sa.Connection) -> str:
-        db.execute(_keep, {"fingerprint": fingerprint})
-        return str(db.execute(_kept).scalar_one())
+        db.execute(_keep, {"fingerprint": primary})
+        there = str(db.execute(_kept).scalar_one())
+        if there in known and known[there].state is KeyState.RETIRED:
+            db.execute(_change, {"before": there, "after": primary})
+        return there
 
-    if not hmac.compare_digest(await database.write(kept), fingerprint):
+    if await database.write(kept) not in known:
         raise KeyOfAnother
+
+
+def _fingerprint(key: ServerKey) -> str:
+    return hmac.digest(key.secret, PURPOSE, hashlib.sha256).hex()

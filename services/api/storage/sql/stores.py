@@ -297,6 +297,9 @@ class SqlKeyStore:
     async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime) -> bool:
         return await self._db.write(lambda db: keys.replace(db, old_id, new, ends, now))
 
+    async def redigest(self, key_id: str, before: bytes, after: bytes) -> None:
+        await self._db.write(lambda db: keys.redigest(db, key_id, before, after))
+
     async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
         return await self._db.write(lambda db: keys.revoke(db, key_id, tenant, now))
 

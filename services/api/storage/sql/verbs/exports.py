@@ -1,8 +1,7 @@
 """What callers and operators do with exports."""
 
-import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
@@ -71,7 +70,7 @@ class Creation:
     export: Export
     spec: JobSpec
     mark: RequestMark | None
-    sealed_password: bytes | None
+    sealed_password: bytes | None = field(repr=False)
     quotas: Quotas = UNLIMITED_QUOTAS
 
 
@@ -236,7 +235,7 @@ def _taken_by(db: sa.Connection, tenant: str, mark: RequestMark) -> sa.MappingRe
 
 def _the_same(row: Row, mark: RequestMark) -> Export:
     """Return the export of a request_id if the request is the same. Raises RequestIdReused, ExportDeleted."""
-    if not hmac.compare_digest(row["request_digest"], mark.digest):
+    if not mark.fits(row["request_digest"]):
         raise RequestIdReused(mark.request_id)
     if row["deleted_time"] is not None:
         raise ExportDeleted(row["id"])

@@ -28,6 +28,11 @@ _revoke = (
     .values(revoke_time=sa.func.coalesce(_c.revoke_time, sa.bindparam("now", type_=UtcTime)))
     .returning(keys)
 )
+_redigest = (
+    sa.update(keys)
+    .where(_c.id == _id, _c.digest == sa.bindparam("digest_before", type_=sa.LargeBinary))
+    .values(digest=sa.bindparam("digest_after", type_=sa.LargeBinary))
+)
 
 
 def add(db: sa.Connection, key: Key) -> None:
@@ -54,6 +59,10 @@ def replace(db: sa.Connection, old_id: str, new: Key, ends: datetime, now: datet
     if ended:
         add(db, new)
     return ended
+
+
+def redigest(db: sa.Connection, key_id: str, before: bytes, after: bytes) -> None:
+    db.execute(_redigest, {"key_id": key_id, "digest_before": before, "digest_after": after})
 
 
 def revoke(db: sa.Connection, key_id: str, tenant: str | None, now: datetime) -> Key | None:

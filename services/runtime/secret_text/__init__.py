@@ -1,0 +1,1 @@
+"""Secrets that settings keep elsewhere."""

@@ -1,0 +1,132 @@
+"""Secrets that are planted in an api, a worker and a source: no log, command line, environment or message has them."""
+
+import io
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.processes import ServiceProcess, start_api, start_worker
+from exportd_client import Export, ExportClient
+from services.api.commands import keys as keys_command
+from tests.e2e.conftest import PATIENT
+
+PASSWORD = "planted-password-of-an-export"
+SMTP = "planted-password-of-the-mail-server"
+SOURCE = "planted-password-of-a-source"
+CALLBACK = "whsec_cGxhbnRlZC1jYWxsYmFjay1zZWNyZXQtb2YtMzItYnl0ZXM="
+KEY = "planted-mask-key-of-32-bytes-or-more"
+
+CATALOG = """
+[sources.things]
+kind = "sql"
+[sources.away]
+kind = "sql"
+[collections.Things]
+path = "/things"
+source = "things"
+table = "things"
+key = "id"
+formats = ["CSV"]
+columns = [{ field = "id" }]
+[collections.Away]
+path = "/away"
+source = "away"
+table = "things"
+key = "id"
+formats = ["CSV"]
+columns = [{ field = "id" }]
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    with sqlite3.connect(tmp_path / "things.sqlite3") as database:
+        database.execute("CREATE TABLE things (id INTEGER PRIMARY KEY)")
+        database.executemany("INSERT INTO things VALUES (?)", [(number,) for number in range(10)])
+    database.close()
+    (tmp_path / "catalog.toml").write_text(CATALOG)
+    (tmp_path / "sources.toml").write_text(
+        f'[sources.things]\nkind = "sql"\nurl = "sqlite:///{tmp_path}/things.sqlite3"\n'
+        '[sources.away]\nkind = "sql"\nurl = { env = "AWAY_URL" }\n'
+    )
+    (tmp_path / "tenants.toml").write_text(f'[tenants.default]\ncallback_secrets = ["{CALLBACK}"]\n')
+    return tmp_path
+
+
+def run_keys(environ: dict[str, str], *arguments: str) -> str:
+    out = io.StringIO()
+    assert keys_command.run(arguments, environ, out, io.StringIO()) == 0
+    return out.getvalue().strip()
+
+
+def processes_of(*roots: ServiceProcess) -> Iterator[tuple[int, int]]:
+    """Each process and its children, with the process that it is a child of; 0 for a service itself."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    known = {process.pid: 0 for process in roots}
+    while more := {pid: parent for pid, parent in parents.items() if parent in known and pid not in known}:
+        known |= more
+    yield from known.items()
+
+
+def of_process(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+async def test_no_log_no_command_line_and_no_child_has_a_secret(files: Path) -> None:
+    data = files / "data"
+    of_api = PATIENT | {
+        "EXPORTD_CATALOG": str(files / "catalog.toml"),
+        "EXPORTD_DATA_DIR": str(data),
+        "EXPORTD_TENANTS": str(files / "tenants.toml"),
+        "EXPORTD_SMTP_HOST": "127.0.0.1",
+        "EXPORTD_SMTP_PORT": "9",
+        "EXPORTD_SMTP_FROM": "exports@example.com",
+        "EXPORTD_SMTP_USER": "exportd",
+        "EXPORTD_SMTP_PASSWORD": SMTP,
+        "EXPORTD_CALLBACK_ALLOW_HTTP": "yes",
+        "EXPORTD_CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
+        "EXPORTD_CALLBACK_PORTS": "1-65535",
+    }
+    key = run_keys(of_api, "create")
+    token = run_keys(of_api, "create", "--worker")
+    api = start_api(files / "catalog.toml", data, "127.0.0.1:0", "127.0.0.1:0", **of_api)
+    of_worker = {"EXPORTD_QUEUE_TOKEN": token, "EXPORTD_MASK_KEY": KEY, "EXPORTD_SLOTS": "1"}
+    of_worker |= {"AWAY_URL": f"postgresql://exportd:{SOURCE}@127.0.0.1:9/away"}
+    worker = start_worker(files / "sources.toml", data, f"127.0.0.1:{api.first_line['queue_port']}", **of_worker)
+    planted = {PASSWORD, SMTP, SOURCE, CALLBACK, KEY, key, token}
+    try:
+        async with ExportClient(f"127.0.0.1:{api.first_line['port']}", api_key=key) as client:
+            done = await client.create(
+                "/things",
+                format="csv",
+                password=PASSWORD,
+                notify_email="a@example.com",
+                callback_url="http://127.0.0.1:9/x",
+            )
+            done = await client.wait(done.id)
+            assert done.state == Export.STATE_COMPLETED
+            away = await client.create("/away", format="csv", max_attempts=1)
+            away = await client.get(away.id)
+            messages = f"{done}\n{away}"
+        running = list(processes_of(api, worker))
+        assert len(running) > 2, "the worker has children"
+        shown = {name: of_process(pid, "cmdline") for pid, parent in running for name in (f"{pid} cmdline",)}
+        shown |= {f"{pid} environ": of_process(pid, "environ") for pid, parent in running if parent}
+    finally:
+        assert worker.terminate() == 0
+        assert api.terminate() == 0
+    shown |= {log.name: log.read_bytes() for log in (api.log, worker.log)} | {"messages": messages.encode()}
+    assert [(where, secret) for where, text in shown.items() for secret in planted if secret.encode() in text] == []
+    assert all(text for where, text in shown.items() if where.endswith(".log"))
+    held = [(f.name, s) for f in data.rglob("exportd.sqlite3*") for s in planted if s.encode() in f.read_bytes()]
+    assert held == []
