@@ -1,5 +1,6 @@
 """Secrets that are planted in an api, a worker and a source: no log, command line, environment or message has them."""
 
+import asyncio
 import io
 import sqlite3
 from collections.abc import Iterator
@@ -49,7 +50,8 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "catalog.toml").write_text(CATALOG)
     (tmp_path / "sources.toml").write_text(
         f'[sources.things]\nkind = "sql"\nurl = "sqlite:///{tmp_path}/things.sqlite3"\n'
-        '[sources.away]\nkind = "sql"\nurl = { env = "AWAY_URL" }\n'
+        '[sources.away]\nkind = "sql"\nurl = "postgresql://exportd@127.0.0.1:9/away"\n'
+        'password_env = "AWAY_PASSWORD"\n'
     )
     (tmp_path / "tenants.toml").write_text(f'[tenants.default]\ncallback_secrets = ["{CALLBACK}"]\n')
     return tmp_path
@@ -97,11 +99,11 @@ async def test_no_log_no_command_line_and_no_child_has_a_secret(files: Path) -> 
         "EXPORTD_CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
         "EXPORTD_CALLBACK_PORTS": "1-65535",
     }
-    key = run_keys(of_api, "create")
-    token = run_keys(of_api, "create", "--worker")
+    key = await asyncio.to_thread(run_keys, of_api, "create")
+    token = await asyncio.to_thread(run_keys, of_api, "create", "--worker")
     api = start_api(files / "catalog.toml", data, "127.0.0.1:0", "127.0.0.1:0", **of_api)
     of_worker = {"EXPORTD_QUEUE_TOKEN": token, "EXPORTD_MASK_KEY": KEY, "EXPORTD_SLOTS": "1"}
-    of_worker |= {"AWAY_URL": f"postgresql://exportd:{SOURCE}@127.0.0.1:9/away"}
+    of_worker |= {"AWAY_PASSWORD": SOURCE}
     worker = start_worker(files / "sources.toml", data, f"127.0.0.1:{api.first_line['queue_port']}", **of_worker)
     planted = {PASSWORD, SMTP, SOURCE, CALLBACK, KEY, key, token}
     try:

@@ -45,7 +45,7 @@ def completed(url: str, password: str | None) -> str:
     if "@" in place.partition("?")[0] and not at:
         raise UrlInvalid("special characters of a user or password must be written as %XX")
     if password is not None and own:
-        raise UrlInvalid("holds a password, and password_file or password_env gives another one")
+        raise UrlInvalid("holds a password, and password_file, password_env or password_command gives another one")
     known = unquote(own) if password is None else password
     if known and not name:
         raise UrlInvalid("needs a user beside its password")

@@ -6,7 +6,7 @@ from services.worker.sources.origin import Origin
 from services.worker.sources.sql import address
 
 KEYS = ("kind", "url", "statement_timeout_s", time_zone.KEY)
-SERVER_KEYS = (*KEYS, "password_file", "password_env")
+SERVER_KEYS = (*KEYS, "password_file", "password_env", "password_command")
 MAX_TIMEOUT_S = 86_400
 LOCK_TIMEOUT_KEY = "lock_timeout_s"
 DEFAULT_LOCK_TIMEOUT_S = 30.0
@@ -40,10 +40,10 @@ def read_server_url(table: Table, origin: Origin, *more: str) -> str:
 
 
 def _password(table: Table, origin: Origin) -> str | None:
-    """Return the password from the variable or file that the table names; None when it names neither."""
-    ways = [way for way in ("env", "file") if table.has(f"password_{way}")]
+    """Return the password from the variable, file or command that the table names; None when it names none."""
+    ways = [way for way in ("env", "file", "command") if table.has(f"password_{way}")]
     if len(ways) > 1:
-        table.wrong("password_file", "is one too many beside password_env")
+        table.wrong(f"password_{ways[1]}", f"is one too many beside password_{ways[0]}")
     if len(ways) != 1:
         return None
     key = f"password_{ways[0]}"
