@@ -73,7 +73,7 @@ def test_paths_in_a_bucket() -> None:
         ),
         (
             'root = "s3://lake"\naccess_key = "hunter2"\nsecret_key = { env = "LAKE_SECRET" }',
-            '[sources.a] access_key: must be { env = "NAME" } or { file = "PATH" }',
+            '[sources.a] access_key: must be { env = "NAME" }, { file = "PATH" } or { command = "PROGRAM WORDS" }',
         ),
         (
             'root = "s3://lake"\naccess_key = { env = "NONE" }\nsecret_key = { env = "LAKE_SECRET" }',
