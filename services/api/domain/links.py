@@ -19,7 +19,9 @@ RESUMED_WITHIN = timedelta(hours=1)
 KEPT_AFTER_END = timedelta(days=7)
 """How long a link stays in lists after it has expired."""
 
-_TICKETS = re.compile(f"{TICKET_PREFIX}_([0-9A-Za-z]{{{key_texts.ID_CHARACTERS}}})([0-9a-f]{{10}})([0-9a-f]{{64}})")
+_TICKETS = re.compile(
+    f"{TICKET_PREFIX}_([0-9A-Za-z]{{{key_texts.ID_CHARACTERS}}})([0-9a-f]{{10}})([0-9a-f]{{64}}(?:[0-9a-f]{{8}})?)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ class InUse:
     """How many values in use begin with which head; the head says which key they need.
 
     `passwords` are those of exports that are not done, `keys` the digests of valid API keys and worker tokens,
-    `requests` the digests of requests, `links` those of valid download links. `callbacks` are the tenants with callbacks.
+    `requests` the digests of requests, `links` those of valid download links. `callbacks` are the tenants
+    with callbacks.
     """
 
     passwords: dict[bytes, int]

@@ -1,7 +1,7 @@
 """A rotation of the server's keys: what still needs an old key, and sealing that again with the new one."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.api.ports.clock import Clock
@@ -30,7 +30,12 @@ class Needs:
     requests: int = 0
     links: int = 0
     tokens_until: datetime | None = None
-    tenants: tuple[str, ...] = field(default=())
+    tenants: tuple[str, ...] = ()
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether nothing needs the key, apart from receivers of callbacks."""
+        return not (self.passwords or self.keys or self.requests or self.links or self.tokens_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,7 @@ def _needs(key: ServerKey, in_use: InUse, now: datetime, tenants: tuple[str, ...
 
 def removable(needs: Sequence[Needs], *, receivers_changed: bool) -> list[ServerKey]:
     """Return the retired keys that nothing needs. Receivers of callbacks need them unless they have been changed."""
-    return [
-        n.key
-        for n in needs
-        if not (n.passwords or n.keys or n.requests or n.links or n.tokens_until) and (receivers_changed or not n.tenants)
-    ]
+    return [n.key for n in needs if n.is_unused and (receivers_changed or not n.tenants)]
 
 
 def summary(ring: KeyRing) -> list[str]:

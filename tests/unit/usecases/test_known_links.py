@@ -8,13 +8,14 @@ import pytest
 from services.api.domain.key_texts import written
 from services.api.domain.links import DownloadLink, Ticket
 from services.api.secrets.keys import KeyDigests, new_token
+from services.api.secrets.server_keys import ServerKeys
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.links import MemoryLinkStore
 from services.api.usecases.links import LOOKED_UP_FOR_S, MAX_MISSES, MISSES_A_SECOND, KnownLinks
 from services.contract.errors import TooManyLinkTries
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-DIGESTS = KeyDigests(bytes(32))
+DIGESTS = KeyDigests(ServerKeys.of(bytes(32)))
 UNKNOWN = written("exl", "A" * 10, "B" * 40)
 
 
