@@ -1,7 +1,7 @@
 """Creation, lookup and revocation of download links."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.api.domain.export import Export, StoredFile
@@ -195,7 +195,7 @@ class KnownLinks:
 
 @dataclass(frozen=True, slots=True)
 class _Code:
-    digest: bytes
+    digest: bytes = field(repr=False)
 
 
 class _Misses:
