@@ -1,5 +1,7 @@
 """What a mail says, and that nobody's words become a header of it."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.api.domain.links import MailLink
 from services.api.domain.notifications import Channel, Delivery, DeliveryState
 from services.api.notify.mail_text import MAX_ERRORS, MAX_SUBJECT_CHARACTERS, folded, mail, shortened
 
@@ -61,9 +64,9 @@ def delivery(notice: dict[str, Any]) -> Delivery:
     )
 
 
-def received(notice: dict[str, Any], now: datetime = NOW) -> EmailMessage:
+def received(notice: dict[str, Any], now: datetime = NOW, links: Sequence[MailLink] = ()) -> EmailMessage:
     """As the program of its reader understands it."""
-    sent = mail(delivery(notice), "exports@example.org", now).as_bytes()
+    sent = mail(delivery(notice), "exports@example.org", now, links).as_bytes()
     assert sent.isascii()
     assert all(len(line) <= 998 for line in sent.split(b"\r\n"))
     message = message_from_bytes(sent, policy=default)
@@ -183,3 +186,58 @@ def test_no_words_become_a_header_or_an_element(words: str, more: list[str]) -> 
     _, html = parts(message)
     assert html.count("<li>") == 1 + len(more)
     assert html.count("<") == html.count(">")
+
+
+# ---- with links
+
+URL = "https://exports.example.com/links/exl_" + "a" * 56
+WITH_FACTS = COMPLETED | {
+    "rowCount": 1_234_567,
+    "expireTime": "2026-11-08T12:00:00.000001+00:00",
+    "encrypted": True,
+}
+LINK = MailLink("año <2026>.xlsx", NOW + timedelta(days=2), URL)
+
+
+def test_a_mail_tells_the_rows_and_until_when() -> None:
+    for part in parts(received(WITH_FACTS)):
+        for fact in ("1,234,567", "8 November 2026, 12:00 UTC", "with the password of the export"):
+            assert fact in part
+
+
+def test_a_notice_of_an_earlier_version_has_neither() -> None:
+    text, _ = parts(received(COMPLETED))
+    assert not any(name in text for name in ("Rows", "Until", "Opens"))
+
+
+def test_a_link_stands_in_place_of_the_command_and_says_until_when_it_lasts() -> None:
+    text, html = parts(received(WITH_FACTS, links=[LINK]))
+    assert "3 November 2026, 12:00 UTC" in text
+    assert f"Download año <2026>.xlsx:\n{URL}\n" in text
+    assert re.search(rf'<a href="{URL}" [^>]*>Download año &lt;2026&gt;.xlsx</a>', html)
+    for part in (text, html):
+        assert "exportctl" not in part
+        assert "Whoever has the link can download the file" in part
+
+
+def test_each_file_has_its_link() -> None:
+    other = replace(LINK, filename="attachments.zip", url=URL[:-1] + "b")
+    text, html = parts(received(WITH_FACTS, links=[LINK, other]))
+    assert (text.count("Download "), html.count("<a href=")) == (2, 2)
+    assert all(link.url in part for link in (LINK, other) for part in (text, html))
+
+
+@pytest.mark.parametrize(
+    "words", ['"><script>x</script>', "=?utf-8?q?=0D=0ABcc:_eve@example.com?=", "a\r\nBcc: eve@x.y"]
+)
+def test_the_name_of_a_linked_file_is_only_text(words: str) -> None:
+    message = received(WITH_FACTS, links=[replace(LINK, filename=words)])
+    assert set(message.keys()) == HEADERS
+    text, html = parts(message)
+    assert "<script" not in html
+    assert html.count("<a ") == 1
+    assert len(text.splitlines()) == len(parts(received(WITH_FACTS, links=[LINK]))[0].splitlines())
+
+
+def test_a_link_is_not_shown_where_a_mail_is_logged() -> None:
+    assert "exl_" not in repr(LINK)
