@@ -61,7 +61,7 @@ from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
 from services.api.world import World
 from services.objects.settings import BucketStore
-from services.runtime import logs, resources, stderr
+from services.runtime import logs, resources, stderr, tasks
 from services.runtime.early_signals import EarlySignals
 from services.runtime.metrics import LostLogLines, served
 from services.runtime.reloading import Reloading
@@ -467,13 +467,11 @@ class _Parts:
 @asynccontextmanager
 async def _running(*background: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Return a context in which the background work runs."""
-    tasks = [asyncio.create_task(work) for work in background]
+    running = [asyncio.create_task(work) for work in background]
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.end(*running)
 
 
 async def _drain(api: Api, stop: StopSignals, grace_s: float) -> None:

@@ -31,6 +31,11 @@ class GatewayMetrics:
             "Connections that were closed because there were too many.",
             registry=registry,
         )
+        self.stalled_connections = Counter(
+            "exportd_gateway_connections_stalled",
+            "Connections that were cut off because their callers read nothing.",
+            registry=registry,
+        )
         self._connections = Gauge("exportd_gateway_connections", "Open connections.", registry=registry)
         self._ready = Gauge(
             "exportd_gateway_ready", "1 while the gateway serves and reaches the api, else 0.", registry=registry

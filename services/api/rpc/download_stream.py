@@ -7,7 +7,7 @@ from services.api.rpc import encode
 from services.api.rpc.metadata import Context
 from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged, ReaderStalled
-from services.runtime import shortage
+from services.runtime import shortage, tasks
 
 SMALL = 16 * 1024
 LARGE = 1024 * 1024
@@ -65,7 +65,7 @@ async def send(download: Download, context: Context, budget: PieceBudget, monoto
     finally:
         budget.resized(size, SMALL)
         if ahead:
-            await _dropped(ahead)
+            await tasks.end(ahead)
     pieces.check()
 
 
@@ -112,9 +112,3 @@ async def _taken(context: Context, message: bytes) -> None:
             await context.write(message)
     except TimeoutError:
         raise ReaderStalled(round(STALLED_S)) from None
-
-
-async def _dropped(ahead: asyncio.Task[bytes]) -> None:
-    """Cancel the piece that is read ahead, and ignore its outcome."""
-    ahead.cancel()
-    await asyncio.gather(ahead, return_exceptions=True)

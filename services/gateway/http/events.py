@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from exportd.v1.export_pb2 import Export
 from exportd_client.errors import ExportdError
 from services.gateway.http.problems import document_of
 from services.gateway.http.request_ids import request_id_of
+from services.runtime import tasks
 
 T = TypeVar("T")
 
@@ -76,18 +77,11 @@ async def _with_pauses(changes: AsyncGenerator[T], draining: asyncio.Event) -> A
             elif not done:
                 yield None
     finally:
-        await _dropped(ending, coming)
+        await tasks.end(ending, *([coming] if coming else ()))
 
 
 async def _next(changes: AsyncGenerator[T]) -> T | None:
     return await anext(changes, None)
-
-
-async def _dropped(*tasks: "asyncio.Task[Any] | None") -> None:
-    for task in filter(None, tasks):
-        task.cancel()
-        with suppress(asyncio.CancelledError, ExportdError):
-            await task
 
 
 def _event(export: Export, shown: Callable[[Export], dict[str, Any]]) -> bytes:

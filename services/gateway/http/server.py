@@ -2,13 +2,18 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from weakref import WeakSet
 
 from aiohttp import web
 
+from services.gateway.http.connection import Connection
 from services.gateway.http.limits import MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADERS, MAX_LINE_BYTES, Limits
 from services.gateway.http.middleware import Around, complete_headers
+from services.gateway.http.stalled_readers import StalledReaders
 from services.gateway.metrics import GatewayMetrics
+from services.runtime import tasks
 from services.runtime.startup import CannotListen
 
 HANDSHAKE_TIMEOUT_S = 10.0
@@ -26,6 +31,8 @@ class HttpServer:
         self._around = Around(metrics)
         self._runner: web.AppRunner | None = None
         self._listening: asyncio.Server | None = None
+        self._beginning: WeakSet[_Beginning] = WeakSet()
+        self._looking: asyncio.Task[None] | None = None
         self.draining = asyncio.Event()
         """Set when the server is about to end: streams end, and nobody is invited any more."""
         self.application = web.Application(middlewares=[self._around.middleware()], client_max_size=MAX_BODY_BYTES)
@@ -33,23 +40,17 @@ class HttpServer:
 
     @property
     def connections(self) -> int:
-        """The number of open connections."""
+        """The number of open connections, TLS handshakes included."""
+        return len(self._handlers()) + len(self._beginning)
+
+    def _handlers(self) -> Sequence[Any]:
         server = self._runner.server if self._runner else None
-        return len(server.connections) if server else 0
+        return server.connections if server else ()
 
     async def start(self, address: str, setting: str, tls: ssl.SSLContext | None) -> int:
         """Listen on HOST:PORT, and return the port. Raises CannotListen, which names `setting`."""
         self._runner = web.AppRunner(
-            self.application,
-            access_log=None,
-            handler_cancellation=True,
-            auto_decompress=False,
-            keepalive_timeout=self._limits.idle.total_seconds(),
-            lingering_time=_LAST_S,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
-            max_headers=MAX_HEADERS,
-            shutdown_timeout=_LAST_S,
+            self.application, access_log=None, handler_cancellation=True, shutdown_timeout=_LAST_S
         )
         await self._runner.setup()
         host, _, port = address.rpartition(":")
@@ -64,6 +65,7 @@ class HttpServer:
             )
         except OSError as refused:
             raise CannotListen(address, setting) from refused
+        self._looking = asyncio.create_task(StalledReaders(self._transports, self._metrics).run())
         bound: int = self._listening.sockets[0].getsockname()[1]
         return bound
 
@@ -71,9 +73,26 @@ class HttpServer:
         if self.connections >= self._limits.connections:
             self._metrics.refused_connections.inc()
             return _Closed()
+        beginning = _Beginning(self._connection)
+        self._beginning.add(beginning)
+        return beginning
+
+    def _connection(self) -> Connection:
         server: Any = self._runner.server if self._runner else None
-        protocol: asyncio.BaseProtocol = server()
-        return protocol
+        return Connection(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # as AppRunner hands it on
+            auto_decompress=False,
+            keepalive_timeout=self._limits.idle.total_seconds(),
+            lingering_time=_LAST_S,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
+        )
+
+    def _transports(self) -> Iterator[asyncio.Transport]:
+        return (handler.transport for handler in self._handlers() if handler.transport is not None)
 
     async def stop(self, grace_s: float, now: asyncio.Event) -> None:
         """Stop accepting connections, let requests end for `grace_s` seconds or until `now`, and cut off the rest."""
@@ -85,15 +104,32 @@ class HttpServer:
             task.cancel()
         if self._runner:
             await self._runner.cleanup()
+        if self._looking:
+            await tasks.end(self._looking)
 
     async def _until_idle(self, grace_s: float, now: asyncio.Event) -> None:
         stopping = asyncio.create_task(now.wait())
         loop = asyncio.get_running_loop()
         end = loop.time() + grace_s
         while self._around.under_way and not stopping.done() and (left := end - loop.time()) > 0:
-            tasks = {*self._around.under_way, stopping}
-            await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            either = {*self._around.under_way, stopping}
+            await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+
+
+class _Beginning(asyncio.Protocol):
+    """A connection until its TLS handshake has ended, if it has one: the connection is then handed over.
+
+    Only the event loop holds it, so that it is gone at once if the handshake fails.
+    """
+
+    def __init__(self, make: Callable[[], asyncio.Protocol]) -> None:
+        self._make = make
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        handler = self._make()
+        transport.set_protocol(handler)
+        handler.connection_made(transport)
 
 
 class _Closed(asyncio.Protocol):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from exportd_client.download_message import data_of, header_of
 from exportd_client.errors import ExportdError, Unreachable, from_rpc
 from services.gateway.upstream.download import Download
 from services.gateway.upstream.methods import METHODS, Method
+from services.runtime import tasks
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -55,9 +56,7 @@ class Api:
 
     async def __aexit__(self, *_: object) -> None:
         if self._following:
-            self._following.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._following
+            await tasks.end(self._following)
         if self._channel:
             await self._channel.close()
 

@@ -58,8 +58,9 @@ class Engine:
             await self._drained()
             beating.cancel()
             listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await leasing
+        await asyncio.wait({leasing})
+        if not leasing.cancelled():
+            leasing.result()
 
     async def _in_touch(self) -> None:
         """Wait until the worker is healthy and the api answers."""

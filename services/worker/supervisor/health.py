@@ -16,7 +16,7 @@ from typing import Self
 from services.contract.codes import FailureCode
 from services.contract.job import Job, WorkerProblem
 from services.contract.outcome import Built, Failure
-from services.runtime import logs
+from services.runtime import logs, tasks
 from services.worker.order import Outcome
 from services.worker.world import World
 
@@ -70,10 +70,7 @@ class Health:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = [illness.healing for illness in self._ill.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.end(*(illness.healing for illness in self._ill.values()))
 
     @property
     def fit(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from services.contract.errors import ExportdError
 from services.contract.job import Job, LeaseReport
-from services.runtime import logs
+from services.runtime import logs, tasks
 from services.worker.ports import JobQueue
 from services.worker.supervisor.attempt import Attempt
 from services.worker.supervisor.outcome_log import Ending
@@ -45,9 +45,7 @@ class Leases:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(*self._tasks)
 
     @property
     def busy(self) -> int:

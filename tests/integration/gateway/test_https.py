@@ -1,5 +1,6 @@
 """HTTPS on the gateway's port, and TLS to the api."""
 
+import asyncio
 import io
 import ssl
 from dataclasses import replace
@@ -17,6 +18,7 @@ from services.runtime.startup import CannotStart
 from services.tls.files import TlsFiles
 from tests.integration.api.conftest import Api, serving
 from tests.integration.gateway.conftest import Gateway, opened
+from tests.patience import PATIENCE_S
 
 
 def made(folder: Path) -> Path:
@@ -75,6 +77,26 @@ async def test_callers_show_a_certificate_where_an_authority_is_set(api: Api, fi
     async with opened(api.target, **https(files, **authority)) as gateway:
         assert await answers(gateway, trusting(files, "worker"))
         assert not await answers(gateway, trusting(files))
+
+
+async def test_a_handshake_counts_as_a_connection_until_it_ends(api: Api, files: Path) -> None:
+    context = trusting(files)
+    async with opened(api.target, **https(files, EXPORTD_GATEWAY_MAX_CONNECTIONS="1")) as gateway:
+        host, _, port = gateway.url.removeprefix("http://").rpartition(":")
+        _, silent = await asyncio.open_connection(host, int(port))
+        async with asyncio.timeout(PATIENCE_S):
+            while await answers(gateway, context):  # until the gateway has taken the silent connection
+                await asyncio.sleep(0.01)
+        silent.close()
+        async with asyncio.timeout(PATIENCE_S):
+            while not await answers(gateway, context):
+                await asyncio.sleep(0.01)
+        _, mistaken = await asyncio.open_connection(host, int(port))
+        mistaken.write(b"GET / HTTP/1.1\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_S):
+            while not await answers(gateway, context):  # a handshake that failed does not count any more
+                await asyncio.sleep(0.01)
+        mistaken.close()
 
 
 @pytest.mark.parametrize("broken", ["api.pem", "api.key"])

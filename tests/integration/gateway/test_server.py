@@ -1,7 +1,9 @@
 """The server: credentials, ids of requests, limits, errors, the end."""
 
 import asyncio
+import json
 import re
+import socket
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -15,8 +17,9 @@ from services.contract.status import BY_REASON, CODES
 from services.gateway.http.problems import status_of
 from services.gateway.settings import from_env
 from services.runtime.settings import SettingsError
-from tests.integration.api.conftest import Api, Worker
+from tests.integration.api.conftest import Api, Worker, until
 from tests.integration.gateway.conftest import Gateway, opened
+from tests.integration.gateway.described import check_value
 from tests.patience import PATIENCE_S
 
 LIST = "/v1/exports"
@@ -154,18 +157,28 @@ class TestTimes:
 
 
 @pytest.mark.parametrize(
-    "head",
+    ("head", "status"),
     [
-        b"GET /v1/exports HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n",
-        b"GET /v1/exports?x=" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET /v1/exports HTTP/1.1\r\nHost: localhost\r\n" + b"X-A: b\r\n" * 200 + b"\r\n",
-        b"POST /v1/exports HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
-        b"POST /v1/exports HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        (b"GET /v1/exports HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+        (b"GET /v1/exports?x=" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+        (b"GET /v1/exports HTTP/1.1\r\nHost: localhost\r\n" + b"X-A: b\r\n" * 200 + b"\r\n", 400),
+        (b"POST /v1/exports HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n{}", 400),
+        (b"GET /v1/exports HTTP/1.1\r\nHost: localhost\r\nX-A: \x00\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
     ],
+    ids=["long field", "long line", "many fields", "two lengths", "length and chunks", "no character", "tls"],
 )
-async def test_a_head_that_is_too_large_or_ambiguous_is_refused(gateway: Gateway, head: bytes) -> None:
-    assert re.match(rb"HTTP/1\.[01] 400 ", await raw(gateway, head))
+async def test_a_head_that_is_too_large_or_ambiguous_is_refused_as_every_mistake(
+    gateway: Gateway, head: bytes, status: int
+) -> None:
+    answer = await raw(gateway, head)
+    assert re.match(rb"HTTP/1\.[01] %d " % status, answer)
+    fields, _, body = answer.partition(b"\r\n\r\n")
+    assert all(
+        name in fields for name in (b"X-Content-Type-Options: nosniff", b"Server: exportd\r\n", b"X-Request-ID: ")
+    )
+    check_value("native", {"$ref": "#/components/schemas/Problem"}, json.loads(body))
 
 
 class TestConnections:
@@ -177,6 +190,20 @@ class TestConnections:
         await gateway.json("GET", "/healthz")  # the session keeps this connection
         assert await raw(gateway, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n") == b""
         await gateway.json("GET", "/healthz")
+
+
+async def test_a_caller_that_does_not_read_is_cut_off(
+    api: Api, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gateway.http.stalled_readers.STALLED_S", 0.3)
+    async with opened(api.target) as gateway:
+        built = await gateway.create()
+        await worker.build(bytes(48 << 20))
+        host, _, port = gateway.url.removeprefix("http://").rpartition(":")
+        with socket.create_connection((host, int(port))) as caller:
+            caller.sendall(f"GET {LIST}/{built['id']}/content HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            value, labels = api.parts.metrics.registry.get_sample_value, {"method": "DownloadFile", "code": "CANCELLED"}
+            await until(lambda: value("exportd_calls_total", labels) == 1)
 
 
 async def test_a_drain_ends_streams_and_lets_downloads_end(api: Api, worker: Worker) -> None:
