@@ -11,7 +11,7 @@ from exportd_client.errors import Violation
 from services.gateway.http.problems import invalid
 
 HEADER = "Idempotency-Key"
-_KEY = re.compile('"?([!#-~]{1,128})"?')
+_KEY = re.compile('([!#-~]{1,128})|"([!#-~]{1,128})"')
 
 
 def key_of(request: web.Request) -> str:
@@ -22,7 +22,7 @@ def key_of(request: web.Request) -> str:
     found = _KEY.fullmatch(given[0]) if given else None
     if given and not found:
         raise invalid(Violation(HEADER, "must be 1 to 128 visible ASCII characters"))
-    return found[1] if found else ""
+    return found[1] or found[2] if found else ""
 
 
 def make_repeatable(request: web.Request, message: Message) -> None:

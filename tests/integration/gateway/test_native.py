@@ -64,6 +64,10 @@ async def test_one_key_is_one_export(gateway: Gateway) -> None:
     other = await gateway.json("POST", "/v1/exports", 409, json=body | {"format": "FORMAT_JSON"}, headers=key)
     assert other["reason"] == "REQUEST_ID_REUSED"
     assert (await gateway.create())["id"] != first["id"]
+    quoted = {"Idempotency-Key": f'"{key["Idempotency-Key"]}"'}
+    assert (await gateway.json("POST", "/v1/exports", json=body, headers=quoted))["id"] == first["id"]
+    for odd in ('"a', 'a"', "", "a b", '""'):
+        await gateway.json("POST", "/v1/exports", 400, json=body, headers={"Idempotency-Key": odd})
 
 
 @pytest.mark.parametrize(
