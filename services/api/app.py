@@ -61,7 +61,7 @@ from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
 from services.api.world import World
 from services.objects.settings import BucketStore
-from services.runtime import logs, resources, stderr, tasks
+from services.runtime import logs, resources, stderr
 from services.runtime.early_signals import EarlySignals
 from services.runtime.metrics import LostLogLines, served
 from services.runtime.reloading import Reloading
@@ -69,6 +69,7 @@ from services.runtime.resources import Kept
 from services.runtime.settings import is_loopback
 from services.runtime.signals import StopSignals, on_hangup
 from services.runtime.startup import CannotStart, check_free, using
+from services.runtime.tasks.ending import end_tasks
 from services.tls.server import ServerCertificates
 
 if TYPE_CHECKING:
@@ -471,7 +472,7 @@ async def _running(*background: Coroutine[None, None, None]) -> AsyncIterator[No
     try:
         yield
     finally:
-        await tasks.end(*running)
+        await end_tasks(*running)
 
 
 async def _drain(api: Api, stop: StopSignals, grace_s: float) -> None:

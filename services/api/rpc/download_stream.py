@@ -7,7 +7,8 @@ from services.api.rpc import encode
 from services.api.rpc.metadata import Context
 from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged, ReaderStalled
-from services.runtime import shortage, tasks
+from services.runtime import shortage
+from services.runtime.tasks.ending import end_tasks
 
 SMALL = 16 * 1024
 LARGE = 1024 * 1024
@@ -65,7 +66,7 @@ async def send(download: Download, context: Context, budget: PieceBudget, monoto
     finally:
         budget.resized(size, SMALL)
         if ahead:
-            await tasks.end(ahead)
+            await end_tasks(ahead)
     pieces.check()
 
 

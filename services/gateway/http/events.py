@@ -12,7 +12,7 @@ from exportd.v1.export_pb2 import Export
 from exportd_client.errors import ExportdError
 from services.gateway.http.problems import document_of
 from services.gateway.http.request_ids import request_id_of
-from services.runtime import tasks
+from services.runtime.tasks.ending import end_tasks
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ async def _with_pauses(changes: AsyncGenerator[T], draining: asyncio.Event) -> A
             elif not done:
                 yield None
     finally:
-        await tasks.end(ending, *([coming] if coming else ()))
+        await end_tasks(ending, *([coming] if coming else ()))
 
 
 async def _next(changes: AsyncGenerator[T]) -> T | None:

@@ -13,8 +13,8 @@ from services.gateway.http.limits import MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_H
 from services.gateway.http.middleware import Around, complete_headers
 from services.gateway.http.stalled_readers import StalledReaders
 from services.gateway.metrics import GatewayMetrics
-from services.runtime import tasks
 from services.runtime.startup import CannotListen
+from services.runtime.tasks.ending import end_tasks
 
 HANDSHAKE_TIMEOUT_S = 10.0
 BACKLOG = 1024
@@ -105,7 +105,7 @@ class HttpServer:
         if self._runner:
             await self._runner.cleanup()
         if self._looking:
-            await tasks.end(self._looking)
+            await end_tasks(self._looking)
 
     async def _until_idle(self, grace_s: float, now: asyncio.Event) -> None:
         stopping = asyncio.create_task(now.wait())

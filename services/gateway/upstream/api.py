@@ -16,7 +16,7 @@ from exportd_client.download_message import data_of, header_of
 from exportd_client.errors import ExportdError, Unreachable, from_rpc
 from services.gateway.upstream.download import Download
 from services.gateway.upstream.methods import METHODS, Method
-from services.runtime import tasks
+from services.runtime.tasks.ending import end_tasks
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -56,7 +56,7 @@ class Api:
 
     async def __aexit__(self, *_: object) -> None:
         if self._following:
-            await tasks.end(self._following)
+            await end_tasks(self._following)
         if self._channel:
             await self._channel.close()
 

@@ -16,7 +16,8 @@ from typing import Self
 from services.contract.codes import FailureCode
 from services.contract.job import Job, WorkerProblem
 from services.contract.outcome import Built, Failure
-from services.runtime import logs, tasks
+from services.runtime import logs
+from services.runtime.tasks.ending import end_tasks
 from services.worker.order import Outcome
 from services.worker.world import World
 
@@ -70,7 +71,7 @@ class Health:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await tasks.end(*(illness.healing for illness in self._ill.values()))
+        await end_tasks(*(illness.healing for illness in self._ill.values()))
 
     @property
     def fit(self) -> bool:

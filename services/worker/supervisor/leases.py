@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from services.contract.errors import ExportdError
 from services.contract.job import Job, LeaseReport
-from services.runtime import logs, tasks
+from services.runtime import logs
+from services.runtime.tasks.ending import end_tasks
 from services.worker.ports import JobQueue
 from services.worker.supervisor.attempt import Attempt
 from services.worker.supervisor.outcome_log import Ending
@@ -45,7 +46,7 @@ class Leases:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await tasks.end(*self._tasks)
+        await end_tasks(*self._tasks)
 
     @property
     def busy(self) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime import tasks
+from services.runtime.tasks.ending import end_tasks
 
 ROOT = Path(__file__).parents[3]
 ALLOWED = {"services/worker/supervisor/pool.py": "waits again until the process is dead, and then is cancelled"}
@@ -22,7 +22,7 @@ async def test_all_have_ended_whatever_their_outcome() -> None:
 
     begun = [asyncio.create_task(asyncio.Event().wait()), asyncio.create_task(fails())]
     await asyncio.sleep(0)
-    await tasks.end(*begun)
+    await end_tasks(*begun)
     assert all(each.done() for each in begun)
 
 
@@ -37,7 +37,7 @@ async def test_a_caller_that_is_cancelled_while_it_waits_is_cancelled() -> None:
 
     ending = asyncio.create_task(slow())
     await asyncio.sleep(0)
-    waiting = asyncio.create_task(tasks.end(ending))
+    waiting = asyncio.create_task(end_tasks(ending))
     await asyncio.sleep(0)
     waiting.cancel()
     may_end.set()

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 
-async def end(*tasks: "asyncio.Task[Any]") -> None:
+async def end_tasks(*tasks: "asyncio.Task[Any]") -> None:
     """Cancel tasks and wait until they have ended, whatever their outcome.
 
     A caller that is cancelled while it waits is cancelled. `suppress(CancelledError)` around `await task` would hide
