@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from uuid import uuid4
 from chaos.calls import with_retries
 from chaos.findings import Findings, Violation
 from chaos.plan import LeaseMisuse, MisuseKind
-from exportd_client import Export, ExportClient, NotFound, name_of
+from exportd_client import Export, ExportClient, NotFound, Transition, name_of
 from services.contract.capabilities import EVERYTHING
 from services.contract.codes import FailureCode
 from services.contract.errors import ExportdError, Fenced, TryAgain
@@ -65,7 +65,7 @@ class MisbehavingWorker:
     """Takes leases directly from the queue at `queue` and misuses them. `leases` has all of them.
 
     It builds into `artifacts`, with `scratch` as its scratch folder. `read` reads an export of any tenant; it returns
-    None if the export does not exist.
+    None if the export does not exist. `transitions` reads its history, which is then empty.
     """
 
     queue: str
@@ -73,6 +73,7 @@ class MisbehavingWorker:
     scratch: Path
     sources: Sources
     read: Callable[[str], Awaitable[Export | None]]
+    transitions: Callable[[str], Awaitable[Sequence[Transition]]]
     findings: Findings
     leases: list[MisusedLease] = field(default_factory=list)
     counts: dict[MisuseKind, int] = field(default_factory=dict)
@@ -132,14 +133,22 @@ class MisbehavingWorker:
     async def _release(self, worker: _Session, lease: MisusedLease, free_at: float) -> None:
         """Release a lease that is no longer in force, which must have no effect.
 
-        Before its confirm window is over, the attempt in force cannot have been given back for another reason.
+        Before its confirm window is over, the worker that holds the export has no reason to release it either.
         """
         before = await self.read(lease.job.lease.export_id)
         await _answer_or_none(worker.queue.release([lease.job.lease]))
         after = await self.read(lease.job.lease.export_id)
-        given_back = before and after and after.attempt < before.attempt and _superseded(before, lease.job)
-        if given_back and time.monotonic() < free_at + _CONFIRM_WINDOW_S:
+        in_time = time.monotonic() < free_at + _CONFIRM_WINDOW_S
+        given_back = before and after and after.attempt < before.attempt
+        if given_back and in_time and _superseded(before, lease.job) and await self._released_since(before):
             self._add_finding(lease, before, "released")
+
+    async def _released_since(self, before: Export | None) -> bool:
+        """Whether the history has a release after this version. A busy api may commit a lease that expires at once."""
+        if before is None:
+            return False
+        history = await self.transitions(before.id)
+        return any(entry.event == Transition.EVENT_RELEASE and entry.version > before.version for entry in history)
 
     def _build(self, job: Job) -> Outcome:
         """Build the file as a child of a worker does."""
@@ -196,16 +205,25 @@ def _superseded(export: Export | None, job: Job) -> bool:
     return export is None or export.done or export.attempt > job.attempt
 
 
-def export_reader(clients: Mapping[str, ExportClient]) -> Callable[[str], Awaitable[Export | None]]:
-    """Return a function that reads an export by its id alone, by asking each tenant."""
+@dataclass(frozen=True)
+class ExportReader:
+    """Reads exports by their ids alone, by asking as each tenant."""
 
-    async def read(export_id: str) -> Export | None:
-        for client in clients.values():
+    clients: Mapping[str, ExportClient]
+
+    async def export(self, export_id: str) -> Export | None:
+        """Return an export; None if it does not exist."""
+        for client in self.clients.values():
             with suppress(NotFound):
                 return await with_retries(lambda c=client: c.get(export_id))  # type: ignore[misc]
         return None
 
-    return read
+    async def transitions(self, export_id: str) -> Sequence[Transition]:
+        """Return the history of an export; empty if it does not exist."""
+        for client in self.clients.values():
+            with suppress(NotFound):
+                return await with_retries(lambda c=client: c.transitions(export_id))  # type: ignore[misc]
+        return ()
 
 
 async def _answer_or_none(call: Awaitable[Answer]) -> Answer | None:

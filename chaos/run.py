@@ -17,7 +17,7 @@ from chaos.cluster import Cluster
 from chaos.draw import round_of
 from chaos.faults import Faults
 from chaos.findings import Findings, Violation
-from chaos.misbehaving_worker import MisbehavingWorker, export_reader
+from chaos.misbehaving_worker import ExportReader, MisbehavingWorker
 from chaos.plan import ROUND_S, TENANTS, Fault, Round
 from chaos.previews import Previews
 from chaos.report import Report
@@ -92,12 +92,14 @@ class Run:
         self._faults = Faults(cluster)
         self._callers = Callers(clients.proxied, cluster, self._findings)
         self._previews = Previews(clients.proxied, self._ledger)
+        reader = ExportReader(clients.direct)
         self._misbehaving_worker = MisbehavingWorker(
             cluster.queue_address,
             cluster.stores.artifacts,
             cluster.stores.scratch,
             sources,
-            export_reader(clients.direct),
+            reader.export,
+            reader.transitions,
             self._findings,
         )
         self._plan = hashlib.sha256()
