@@ -63,6 +63,7 @@ from services.api.world import World
 from services.objects.settings import BucketStore
 from services.runtime import logs, resources, stderr
 from services.runtime.early_signals import EarlySignals
+from services.runtime.interpreter import garbage
 from services.runtime.metrics import LostLogLines, served
 from services.runtime.reloading import Reloading
 from services.runtime.resources import Kept
@@ -127,7 +128,7 @@ async def _main(settings: ApiSettings, early: EarlySignals) -> None:
     if stop.drain.is_set():
         return
     async with await _built(settings) as api:
-        resources.spare_collections()
+        garbage.spare_present()
         await run(api, stop, partial(_serving, settings), early)
 
 

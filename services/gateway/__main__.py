@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services.runtime.early_signals import EarlySignals
+from services.runtime.interpreter import garbage
 
 if TYPE_CHECKING:
     from services.runtime.command_line import Program
@@ -19,6 +20,7 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT, or run a command. Exits with 2 if it cannot start."""
     arguments = sys.argv[1:]
     early = EarlySignals() if arguments else EarlySignals().install()
+    garbage.spare_start()
     from services.runtime import stderr  # noqa: PLC0415 - see above
 
     stderr.install()

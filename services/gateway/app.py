@@ -20,6 +20,7 @@ from services.gateway.upstream.api import Api
 from services.gateway.xdent.door import XdentDoor
 from services.runtime import logs, resources, stderr
 from services.runtime.early_signals import EarlySignals
+from services.runtime.interpreter import garbage
 from services.runtime.metrics import LostLogLines, served
 from services.runtime.resources import Kept
 from services.runtime.signals import StopSignals, on_hangup
@@ -64,7 +65,7 @@ async def run(
         async with api:
             context = certificates.context() if certificates else None
             started(await server.start(settings.listen, "EXPORTD_GATEWAY_LISTEN", context))
-            resources.spare_collections()
+            garbage.spare_present()
             await stop.drain.wait()
             await _drain(settings, server, stop)
     logs.get().info("stopped")

@@ -15,9 +15,11 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, TextIO
 
-import structlog
-
 from services.runtime import stderr
+from services.runtime.interpreter.imports import without
+
+with without("rich"):  # no line is made by it, and it takes as long as all other modules of a log
+    import structlog
 
 Log = structlog.stdlib.BoundLogger
 

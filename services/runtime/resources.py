@@ -1,7 +1,6 @@
 """What a process takes from the system: open files (with sockets and pipes) and memory."""
 
 import ctypes
-import gc
 import resource
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,9 +23,6 @@ class Kept:
 
 OF_JOBS = Kept(block_bytes=32 << 20, free_bytes=128 << 20)
 """For the children that build files."""
-
-
-OBJECTS_A_COLLECTION = 10_000
 
 
 def raise_limit_of_files(needed: int) -> int:
@@ -53,17 +49,6 @@ def keep_memory(kept: Kept) -> None:
     """
     _glibc("mallopt", _M_MMAP_THRESHOLD, kept.block_bytes)
     _glibc("mallopt", _M_TRIM_THRESHOLD, kept.free_bytes)
-
-
-def spare_collections() -> None:
-    """Exclude all present objects from garbage collection, and collect later ones less often.
-
-    A collection follows every OBJECTS_A_COLLECTION new objects, since calls leave few cycles. Call it when all
-    long-lived objects exist.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(OBJECTS_A_COLLECTION, *gc.get_threshold()[1:])
 
 
 def _raised() -> int:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services.runtime.early_signals import EarlySignals
+from services.runtime.interpreter import garbage
 
 if TYPE_CHECKING:
     from services.runtime.command_line import Program
@@ -21,6 +22,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT, or run a command. Exits with 2 when it cannot start."""
     arguments = sys.argv[1:]
     early = EarlySignals() if arguments else EarlySignals().install()
+    garbage.spare_start()
     from services.runtime import stderr  # noqa: PLC0415 - see above
 
     stderr.install()
@@ -28,9 +30,12 @@ def main() -> None:
 
 
 def _serve(early: EarlySignals) -> int:
-    from services.worker import app  # noqa: PLC0415 - see above
+    from services.worker import starting  # noqa: PLC0415 - see above
 
-    return app.main(os.environ, early)
+    begun = starting.begin(os.environ)
+    from services.worker import app  # noqa: PLC0415 - the server of the children imports meanwhile
+
+    return app.main(begun, early)
 
 
 def _introspect(arguments: Sequence[str]) -> int:

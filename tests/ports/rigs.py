@@ -14,8 +14,8 @@ from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.store import memory_store
 from services.api.storage.postgres.connections import Address
 from services.api.storage.postgres.database import PostgresDatabase
+from services.api.storage.sql.schema.indexes import metadata
 from services.api.storage.sql.stores import sql_store
-from services.api.storage.sql.tables import metadata
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.memory_snapshot import memory_snapshot
 from tests.ports.snapshots import Snapshot

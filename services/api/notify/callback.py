@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -17,6 +16,7 @@ from services.api.notify.posting import PostFailed, post
 from services.api.notify.resolver import Asker, CheckedResolver, LookupsBusy, LookupTimedOut
 from services.api.notify.schedule import Accepted, Failed, Postponed
 from services.api.notify.signing import CallbackSecrets, signed
+from services.api.notify.trust import Trust
 from services.api.ports.clock import Clock
 from services.runtime.addresses import AddressRefused
 
@@ -40,14 +40,14 @@ class CallbackSender:
         clock: Clock,
         *,
         timeout: timedelta,
-        tls: ssl.SSLContext,
+        trust: Trust,
         resolver: CheckedResolver,
     ) -> None:
         self._rules = rules
         self._secrets = secrets
         self._clock = clock
         self._timeout_s = timeout.total_seconds()
-        self._tls = tls
+        self._trust = trust
         self._resolver = resolver
 
     async def __aenter__(self) -> Self:
@@ -93,7 +93,7 @@ class CallbackSender:
         now = self._clock()
         body = written(delivery.notice)
         headers = _HEADERS | signed(delivery.id, now, body, self._secrets.of(delivery.tenant))
-        reply = await post(url, addresses, headers, body, self._tls)
+        reply = await post(url, addresses, headers, body, await self._trust.context())
         return _judged(reply.status, reply.retry_after, now)
 
     async def _addresses(self, url: URL, asker: Asker) -> list[str]:

@@ -17,6 +17,7 @@ from services.api.notify.mail_refusals import Stage, about_recipient
 from services.api.notify.mail_text import mail
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.settings import MailSettings, Tls
+from services.api.notify.trust import Trust
 from services.api.ports.clock import Clock
 from services.contract.errors import ExportdError
 from services.runtime.addresses import tls_reason
@@ -46,13 +47,11 @@ NO_LINKS: MailLinkSource = _NoLinks()
 class MailSender:
     """Hands mails to the configured server, with exactly the configured encryption and login, never less."""
 
-    def __init__(
-        self, settings: MailSettings, clock: Clock, *, tls: ssl.SSLContext, links: MailLinkSource = NO_LINKS
-    ) -> None:
+    def __init__(self, settings: MailSettings, clock: Clock, *, trust: Trust, links: MailLinkSource = NO_LINKS) -> None:
         self._settings = settings
         self._links = links
         self._clock = clock
-        self._tls = tls
+        self._trust = trust
 
     def receiver(self, delivery: Delivery) -> str:  # noqa: ARG002 - the server is the same for all
         """Return the mail server."""
@@ -70,7 +69,7 @@ class MailSender:
         except ExportdError as refused:
             return Failed(f"the link could not be stored: {refused.reason}")
         message = mail(delivery, self._settings.sender, self._clock(), links).as_bytes()
-        server = self._server()
+        server = self._server(await self._trust.context())
         try:
             return await self._hand_over(delivery, message, server)
         except aiosmtplib.SMTPSenderRefused as refused:
@@ -102,7 +101,7 @@ class MailSender:
             return Failed("timed out before the message was accepted: it may have arrived")
         return Accepted("250")
 
-    def _server(self) -> aiosmtplib.SMTP:
+    def _server(self, tls: ssl.SSLContext) -> aiosmtplib.SMTP:
         settings = self._settings
         return aiosmtplib.SMTP(
             hostname=settings.host,
@@ -111,7 +110,7 @@ class MailSender:
             password=settings.password or None,
             use_tls=settings.tls is Tls.TLS,
             start_tls=settings.tls is Tls.STARTTLS,
-            tls_context=self._tls,
+            tls_context=tls,
             local_hostname=settings.sender.rpartition("@")[2],
             timeout=None,  # the two timeouts of an attempt enclose its commands
         )

@@ -3,13 +3,14 @@
 from services.worker.order import Outcome, Report, Shown, Work
 
 MODULES = (
+    "services.worker.child.libraries",
     "services.worker.child.dispatch",
     "services.worker.child.warm_up",
     "services.worker.sources.limits",
     "services.worker.sources.files.access",
     "services.worker.sources.sql.sqlite.access",
 )
-"""Modules to preload in children: the code of all orders and what the warm-up reads."""
+"""Modules to preload in children: the code of all orders and what the warm-up reads. The libraries come first."""
 
 
 def run(work: Work, report: Report) -> Outcome | Shown:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from services.contract.codes import FailureCode
 from services.contract.outcome import Failure
 from services.runtime import logs, resources, stderr
+from services.runtime.interpreter import garbage
 from services.worker.order import Answer, NotWarm, Outcome, Report, Run, Shown, Work
 from services.worker.progress import Teller
 
@@ -41,7 +42,7 @@ def main(
     except Exception as problem:  # noqa: BLE001 - the operator who starts the worker is told of any error
         orders.send(NotWarm(f"{type(problem).__name__}: {problem}"))
         return
-    gc.freeze()  # later collections skip all objects that exist now
+    garbage.spare_present()
     report = Teller(tell)
     orders.send(READY)
     while True:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import grpc
+from typing import TYPE_CHECKING
 
 from services.runtime.startup import CannotStart
 from services.tls.files import TlsFiles
+
+if TYPE_CHECKING:
+    import grpc
 
 SYSTEM = "system"
 """Value of `authority` that means the system's trusted certificates."""
@@ -25,13 +27,15 @@ class QueueCredentials:
     identity: TlsFiles | None = None
     token: str | Path = field(default="", repr=False)
 
-    def channel_credentials(self) -> grpc.ChannelCredentials | None:
+    def channel_credentials(self) -> "grpc.ChannelCredentials | None":
         """Return the TLS credentials of the channel; None for a connection without TLS.
 
         Raises CannotStart for files that cannot be used.
         """
         if not self.authority:
             return None
+        import grpc  # noqa: PLC0415 - the settings are read before anything large is imported
+
         try:
             roots = None if self.authority == SYSTEM else Path(self.authority).read_bytes()
             key, certificate, _ = self.identity.read() if self.identity else (None, None, None)

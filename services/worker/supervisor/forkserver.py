@@ -1,6 +1,6 @@
 """The server process that forks children: the place of its socket, and the signals that it must not receive."""
 
-import multiprocessing
+import multiprocessing.forkserver
 import os
 import signal
 import tempfile
@@ -31,6 +31,16 @@ def context(preload: list[str]) -> ForkServerContext:
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(preload)
     return made
+
+
+def start(preload: list[str]) -> None:
+    """Start the server, which imports these modules before it forks the first child. Raises CannotStart."""
+    context(preload)
+    try:
+        with group_signals_blocked():
+            multiprocessing.forkserver.ensure_running()
+    except OSError as problem:
+        raise CannotStart(f"a process for jobs did not start: {problem}") from problem
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from services.api.notify.resolver import CheckedResolver, LookupLimits
 from services.api.notify.schedule import Sender
 from services.api.notify.settings import MailSettings, Tls
 from services.api.notify.signing import CallbackSecrets
+from services.api.notify.trust import Trust
 from services.api.ports.outbox import Outbox
 from services.api.secrets.server_keys import ServerKeys
 from services.api.storage.sql.stores import sql_store
@@ -107,16 +108,16 @@ async def mails() -> AsyncIterator[MailServer]:
 async def office(tmp_path: Path, mails: MailServer) -> AsyncIterator[Office]:
     clock = Clock()
     rules = AddressRules(networks=LOOPBACK, ports=(range(1, 65536),), http=True)
-    limit, tls = timedelta(seconds=20), usually_trusting()
+    limit, trust = timedelta(seconds=20), Trust(usually_trusting)
     mail = MailSettings("127.0.0.1", mails.port, Tls.NONE, "", "", "exports@example.org", limit)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(await new_database(tmp_path / "exportd.sqlite3"))
         resolver = CheckedResolver(rules, LookupLimits())
-        callbacks = CallbackSender(rules, SECRETS, clock, timeout=limit, tls=tls, resolver=resolver)
+        callbacks = CallbackSender(rules, SECRETS, clock, timeout=limit, trust=trust, resolver=resolver)
         await stack.enter_async_context(callbacks)
         senders: dict[Channel, Sender] = {
             Channel.CALLBACK: callbacks,
-            Channel.EMAIL: MailSender(mail, clock, tls=tls),
+            Channel.EMAIL: MailSender(mail, clock, trust=trust),
         }
         yield Office(database, clock, senders)
 

@@ -18,6 +18,7 @@ from services.api.notify.callback import CallbackSender, wait_asked
 from services.api.notify.resolver import CheckedResolver, Lookup, LookupLimits
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.signing import CallbackSecrets
+from services.api.notify.trust import Trust
 from services.api.secrets.server_keys import ServerKeys
 from services.runtime.addresses import numeric
 from tests.integration.notify.samples import LOOPBACK, NOTICE, callback_to
@@ -40,7 +41,7 @@ def sender(
         SECRETS,
         lambda: datetime.now(UTC),
         timeout=timedelta(seconds=timeout_s),
-        tls=tls or usually_trusting(),
+        trust=Trust(lambda: tls or usually_trusting()),
         resolver=CheckedResolver(rules, LookupLimits(), lookup),
     )
 

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from services.api.domain.notifications import Channel
 from services.api.notify.mailing import MailSender
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.settings import MailSettings, Tls
+from services.api.notify.trust import Trust
 from tests.integration.notify.samples import NOTICE, delivery
 from tests.servers.certificates import (
     Certified,
@@ -29,7 +31,7 @@ SETTINGS = MailSettings("127.0.0.1", 0, Tls.NONE, "", "", "exports@example.org",
 def sender(server: MailServer, ca: Certified | None = None, **changed: object) -> MailSender:
     settings = replace(SETTINGS, port=server.port, **changed)  # type: ignore[arg-type]
     tls = ssl.create_default_context(cafile=ca.ca_file) if ca else usually_trusting()
-    return MailSender(settings, lambda: datetime.now(UTC), tls=tls)
+    return MailSender(settings, lambda: datetime.now(UTC), trust=Trust(lambda: tls))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,8 @@ async def test_what_tls_finds_wrong_is_told_in_openssls_words(tmp_path: Path, tl
     certificate = certified_by_lax_authority(tmp_path, "127.0.0.1")
     async with mail_server(**{tls.value: certificate.server}) as server:  # type: ignore[arg-type]
         settings = replace(SETTINGS, port=server.port, tls=tls)
-        mails = MailSender(settings, lambda: datetime.now(UTC), tls=strictly_trusting(certificate.ca_file))
+        trusting = partial(strictly_trusting, certificate.ca_file)
+        mails = MailSender(settings, lambda: datetime.now(UTC), trust=Trust(trusting))
         assert await mails.send(TO_ANNA) == Failed("TLS: Basic Constraints of CA cert not marked critical")
 
 

@@ -12,6 +12,7 @@ from services.api.notify.callback import CallbackSender
 from services.api.notify.resolver import CheckedResolver, LookupLimits
 from services.api.notify.schedule import Accepted, Failed, Postponed
 from services.api.notify.signing import CallbackSecrets
+from services.api.notify.trust import Trust
 from services.api.secrets.server_keys import ServerKeys
 from tests.integration.notify.conftest import eventually
 from tests.integration.notify.samples import LOOPBACK, callback_to
@@ -52,7 +53,7 @@ async def sender(resolver: CheckedResolver, timeout_s: float = 60) -> AsyncItera
         CallbackSecrets(ServerKeys.of(b"k" * 32), lambda _: ()),
         lambda: datetime.now(UTC),
         timeout=timedelta(seconds=timeout_s),
-        tls=usually_trusting(),
+        trust=Trust(usually_trusting),
         resolver=resolver,
     )
     async with callbacks:

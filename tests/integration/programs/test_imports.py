@@ -7,6 +7,11 @@ import sys
 import pytest
 
 HEAVY = (
+    "rich",
+    "pandas",
+    "obstore",
+    "aiosmtplib",
+    "sqlalchemy.dialects.postgresql",
     "pyarrow",
     "polars",
     "numpy",

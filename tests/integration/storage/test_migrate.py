@@ -16,8 +16,8 @@ from alembic.script import ScriptDirectory
 
 from services.api.domain.states import State
 from services.api.ports.exports import ExportFilter, RequestMark
+from services.api.storage.sql.schema.indexes import metadata
 from services.api.storage.sql.stores import sql_store
-from services.api.storage.sql.tables import metadata
 from services.api.storage.sqlite.database import SqliteDatabase, writing_engine
 from services.api.storage.sqlite.migrate import MIGRATIONS, ForeignKeysBroken, SchemaTooNew, SchemaTooOld, migrate
 from services.api.storage.sqlite.schema import newest

@@ -14,7 +14,7 @@ from services.api.commands import migrate as command
 from services.api.storage.postgres.connections import Address, NoDatabase
 from services.api.storage.postgres.migrate import MIGRATIONS, Migrated, migrate
 from services.api.storage.postgres.schema import SchemaNewer, SchemaOlder, check, newest
-from services.api.storage.sql.tables import metadata
+from services.api.storage.sql.schema.indexes import metadata
 from tests.integration.storage.postgres_schema import postgres_schema
 from tests.servers.databases import new_database, run
 

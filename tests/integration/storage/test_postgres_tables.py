@@ -6,7 +6,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from services.api.storage.sql.rows import new_row, to_export
-from services.api.storage.sql.tables import RULES, exports, metadata
+from services.api.storage.sql.schema.indexes import metadata
+from services.api.storage.sql.schema.rules import RULES
+from services.api.storage.sql.tables import exports
 from tests.ports.samples import SPEC, new_export
 from tests.servers.databases import new_database
 

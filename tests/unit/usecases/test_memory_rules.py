@@ -14,7 +14,8 @@ from services.api.domain.states import CancelReason, State
 from services.api.storage.memory import rules
 from services.api.storage.memory.records import Lease, Record
 from services.api.storage.sql.rows import file_values, new_row
-from services.api.storage.sql.tables import RULES, exports
+from services.api.storage.sql.schema.rules import RULES
+from services.api.storage.sql.tables import exports
 from tests.ports.samples import SPEC, START, STATS, new_attachments, new_export, new_file
 
 KEPT_BY_TYPES = {"state_known", "reason_known", "attachments_are_whole"}

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from services.api.storage.postgres.texts import JsonText
+from services.api.storage.sql.column_types import JsonType
 from services.api.storage.sql.database import Columns
 
 LOCKS = 0x65787064
@@ -100,6 +101,6 @@ def _key(tenant: str) -> int:
 
 def _value(row: sa.ColumnElement[Any], place: int, type_: sa.types.TypeEngine[Any]) -> sa.ColumnElement[Any]:
     at: sa.ColumnElement[Any] = sa.literal_column(str(place))
-    if isinstance(type_, sa.JSON):
+    if isinstance(type_, JsonType):
         return sa.type_coerce(sa.func.nullif(row.op("->")(at), sa.literal_column("'null'::jsonb")), type_)
     return sa.cast(row.op("->>")(at), type_)

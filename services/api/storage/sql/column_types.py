@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
 from services.contract.identity import MadeOnce
@@ -57,7 +56,22 @@ class Length(TypeDecorator[timedelta]):
 Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that is compared and sorted by its bytes, whatever the locale of the database."""
 
-Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+class JsonType(TypeDecorator[Any]):
+    """JSON, which PostgreSQL stores as jsonb. Its dialect is imported only where it is used."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(sa.JSON(none_as_null=True))
+        from sqlalchemy.dialects.postgresql import JSONB  # noqa: PLC0415 - see above
+
+        return dialect.type_descriptor(JSONB(none_as_null=True))
+
+
+Json = JsonType(none_as_null=True)
 """A list or an object. A missing value is NULL, never JSON's null."""
 
 
@@ -65,10 +79,9 @@ class SharedObject(dict[str, Any]):
     """A JSON object that nobody changes. Objects with the same text may be the same object."""
 
 
-class SharedJson(TypeDecorator[SharedObject]):
+class SharedJson(JsonType):
     """Json for objects that many rows have. Each is encoded once, and decoded once if the driver returns text."""
 
-    impl = Json
     cache_ok = True
 
     def bind_processor(self, dialect: sa.Dialect) -> Any:

@@ -1,17 +1,16 @@
-"""The tables. The constraints of a row are derived from the table of states, and checked by the database.
+"""The tables. See schema/ for what the database checks and for partial indexes.
 
 Times and durations are integer microseconds. A deleted export stays as a tombstone: its row with a `deleted_time`.
 """
 
 from collections.abc import Iterable
 from enum import Enum, auto
-from typing import Any
 
 import sqlalchemy as sa
 
 from services.api.domain.history import Actor
 from services.api.domain.notifications import Channel, DeliveryState
-from services.api.domain.states import LEASABLE, TERMINAL, CancelReason, Event, State, sources, target
+from services.api.domain.states import CancelReason, State
 from services.api.storage.sql.column_types import Json, Length, SharedJson, Text, UtcTime
 from services.contract.formats import Format
 from services.contract.outcome import Consistency, MatchedBy
@@ -286,23 +285,10 @@ links = sa.Table(
 )
 
 
-def _index(name: str, *columns: sa.ColumnElement[Any], where: sa.ColumnElement[bool], unique: bool = False) -> None:
-    """Create a partial index, which SQLAlchemy cannot express independently of the engine."""
-    sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
-
-
 def at(place: Place, of: sa.FromClause = line) -> sa.ColumnElement[bool]:
     """Return the condition that a row of the line has this place. The value is written out, as in `one_of`."""
     column: sa.ColumnElement[Place] = of.c.place
     return column == sa.literal_column(f"'{place.name}'")
-
-
-# A claim reads the line of a requirement from its head. The others find rows that become waiting again.
-_index("line_turn", line.c.requirement, line.c.vtime, line.c.tenant, where=at(Place.WAITING))
-_index("line_due", line.c.due, where=at(Place.LATER))
-_index("line_capped", line.c.tenant, where=at(Place.CAPPED))
-_index("links_to_send", links.c.delivery_id, links.c.file_id, where=links.c.sealed_token.is_not(None), unique=True)
-_index("deliveries_due", deliveries.c.next_attempt_time, where=sa.literal_column("state = 'PENDING'", sa.Boolean))
 
 
 def one_of(column: sa.ColumnElement[Enum], members: Iterable[Enum]) -> sa.ColumnElement[bool]:
@@ -317,86 +303,3 @@ def one_of(column: sa.ColumnElement[Enum], members: Iterable[Enum]) -> sa.Column
 def in_states(states: Iterable[State]) -> sa.ColumnElement[bool]:
     """Return the condition that the export is in one of these states."""
     return one_of(exports.c.state, states)
-
-
-def _only_if(fact: sa.ColumnElement[bool], needed: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    return sa.or_(sa.not_(fact), needed)
-
-
-def _exactly_if(fact: sa.ColumnElement[bool], other: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    return sa.or_(sa.and_(fact, other), sa.and_(sa.not_(fact), sa.not_(other)))
-
-
-_c = exports.c
-_all_there = [
-    _c[name].is_not(None)
-    for name in ("file_name", "file_key", "file_size_bytes", "file_sha256", "file_media_type", "file_extension",
-                 "file_entries", "file_entry_count", "file_encrypted", "file_row_count", "file_create_time",
-                 "file_expire_time", "matched_by", "consistency", "build_warnings")
-]  # fmt: skip
-_leased = sources(Event.RELEASE)
-_waits = {target(Event.FAIL), target(Event.EXPIRE)}
-_may_hold_lease = _leased | sources(Event.RENEW) | {target(Event.COMPLETE)}
-
-RULES: dict[str, sa.ColumnElement[bool]] = {
-    "state_known": in_states(State),
-    "reason_known": sa.or_(_c.cancel_reason.is_(None), one_of(_c.cancel_reason, CancelReason)),
-    "cancelled_for_a_reason": _exactly_if(in_states({target(Event.CANCEL)}), _c.cancel_reason.is_not(None)),
-    "done_has_ended": _exactly_if(in_states(TERMINAL), _c.end_time.is_not(None)),
-    "only_done_deleted": _only_if(_c.deleted_time.is_not(None), in_states(TERMINAL)),
-    "attempts_in_budget": sa.and_(_c.attempt >= 0, _c.attempt <= _c.max_attempts, _c.max_attempts >= 1),
-    "attempt_left": _only_if(in_states(LEASABLE), _c.attempt < _c.max_attempts),
-    "attempts_were_leased": sa.and_(_c.attempt <= _c.lease_count, _c.unconfirmed_count.between(0, _c.lease_count)),
-    "given_back_were_leased": _c.given_back_count.between(0, _c.lease_count),
-    "given_back_waits": _only_if(_c.given_back_by.is_not(None), in_states({target(Event.GIVE_BACK)})),
-    "counts_from_one": sa.and_(_c.version >= 1, _c.run >= 1),
-    "failed_is_scheduled": _exactly_if(in_states(_waits), _c.next_attempt_time.is_not(None)),
-    "leased_by_one": _only_if(
-        in_states(_leased),
-        sa.and_(_c.lease_id.is_not(None), _c.lease_worker_id.is_not(None), _c.lease_poll_id.is_not(None),
-                _c.lease_expire_time.is_not(None), _c.start_time.is_not(None), _c.attempt >= 1),
-    ),
-    "lease_in_its_states": _only_if(_c.lease_id.is_not(None), in_states(_may_hold_lease)),
-    "file_when_completed": _exactly_if(in_states({target(Event.COMPLETE)}), _c.file_id.is_not(None)),
-    "file_is_whole": _only_if(_c.file_id.is_not(None), sa.and_(_c.lease_id.is_not(None), *_all_there)),
-    "password_until_done": _exactly_if(
-        _c.sealed_password.is_not(None), sa.and_(_c.encrypted, sa.not_(in_states(TERMINAL)))
-    ),
-    "priority_known": _c.priority.between(0, 9),
-    "told_where_asked": sa.and_(
-        _only_if(_c.callback_sent, _c.callback_url.is_not(None)), _only_if(_c.email_sent, _c.notify_email.is_not(None))
-    ),
-    "sealed_as_asked": _only_if(_c.file_id.is_not(None), _c.file_encrypted == _c.encrypted),
-    "attachments_beside_file": _only_if(_c.attachments_id.is_not(None), _c.file_id.is_not(None)),
-    "attachments_are_whole": _exactly_if(_c.attachments_id.is_not(None), _c.attachments.is_not(None)),
-    # Both must not be NULL: a comparison with NULL would satisfy a CHECK.
-    "no_row_missing": _only_if(
-        in_states({target(Event.COMPLETE)}),
-        sa.and_(_c.rows_matched.is_not(None), _c.rows_written.is_not(None), _c.rows_matched == _c.rows_written),
-    ),
-}  # fmt: skip
-"""The constraints that every row of `exports` obeys."""
-
-for _name, _rule in RULES.items():
-    exports.append_constraint(sa.CheckConstraint(_rule, name=_name))
-
-
-# One index per query: claims read a tenant's exports of one requirement, callers their positions, and gauges the
-# oldest of all. With `state` in the index, counting needs no rows.
-_queued, _failed = in_states({State.QUEUED}), in_states(_waits)
-_index("exports_turn", _c.tenant, _c.priority.desc(), _c.id, _c.state, where=_queued)
-_index("exports_oldest", _c.id, _c.state, where=_queued)
-_index("exports_line", _c.requirement, _c.tenant, _c.priority.desc(), _c.id, _c.state, where=_queued)
-_index("exports_line_again", _c.requirement, _c.tenant, _c.next_attempt_time, _c.id, _c.state, where=_failed)
-_index("exports_due", _c.next_attempt_time, _c.state, where=_failed)
-_index("exports_running", _c.tenant, _c.state, where=in_states(_leased))
-_index("exports_leased_until", _c.lease_expire_time, where=in_states(_leased))
-_index("exports_leased_by", _c.lease_worker_id, where=in_states(_leased))
-_index("exports_given_back", _c.given_back_by, where=_c.given_back_by.is_not(None))
-_index("exports_listed", _c.tenant, _c.id, where=_c.deleted_time.is_(None))
-_index("exports_listed_by_state", _c.tenant, _c.state, _c.id, where=_c.deleted_time.is_(None))
-_index("exports_listed_by_type", _c.tenant, _c.type, _c.id, where=_c.deleted_time.is_(None))
-_index("exports_file", _c.file_id, where=_c.file_id.is_not(None), unique=True)
-_index("exports_attachments", _c.attachments_id, where=_c.attachments_id.is_not(None), unique=True)
-_index("exports_deleted", _c.deleted_time, where=_c.deleted_time.is_not(None))
-_index("exports_ended", _c.end_time, where=in_states(TERMINAL))

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from services.api.storage.sql.tables import metadata
+from services.api.storage.sql.schema.indexes import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

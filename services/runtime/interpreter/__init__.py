@@ -1,0 +1,1 @@
+"""What Python itself does while a process starts and while it runs."""

@@ -1,0 +1,44 @@
+"""What a start imports, and when it looks for cycles."""
+
+import gc
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+from services.runtime.interpreter.imports import without
+from services.worker.child.entry import MODULES
+
+
+def test_a_library_is_hidden_while_it_is_asked_to_be_and_no_longer() -> None:
+    with without("this"), pytest.raises(ModuleNotFoundError):
+        __import__("this")
+    assert importlib.util.find_spec("this") is not None
+
+
+def test_a_library_that_is_imported_stays() -> None:
+    with without("json"):
+        assert __import__("json") is json
+
+
+def test_children_are_forked_without_pandas_though_pyarrow_would_take_it() -> None:
+    code = (
+        f"import importlib, sys; [*map(importlib.import_module, {MODULES})]; "
+        "import pyarrow; pyarrow.array([1]); print('pandas' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert told.stdout.split() == ["False"]
+
+
+def test_collections_are_rare_while_a_process_starts_and_skip_what_the_start_has_left() -> None:
+    code = (
+        "import gc; from services.runtime.interpreter import garbage; "
+        "garbage.spare_start(); before = gc.get_stats()[0]['collections']; "
+        "import services.api.app; during = gc.get_stats()[0]['collections'] - before; garbage.spare_present(); "
+        "print(during, gc.get_count()[0] < 1000, gc.get_freeze_count() > 50_000, gc.get_threshold()[0])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert told.stdout.split() == ["0", "True", "True", "10000"]
+    assert gc.isenabled()
