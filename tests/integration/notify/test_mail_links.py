@@ -14,12 +14,15 @@ from services.api.notify.mailing import MailSender
 from services.api.notify.settings import MailSettings, Tls
 from services.api.secrets.keys import KeyDigests
 from services.api.secrets.passwords import Passwords
+from services.api.secrets.server_keys import ServerKeys
 from services.api.usecases.mail_links import MailLinks
 from tests.integration.notify.conftest import Office
 from tests.ports.samples import OPTIONS
 from tests.servers.certificates import usually_trusting
 from tests.servers.smtp import OK, MailServer
 
+SERVER = ServerKeys.of(bytes(32))
+DIGESTS = KeyDigests(SERVER)
 TO_ANNA = "anna@example.com"
 MAY_READ = replace(OPTIONS, mail_links=True)
 POLICY = LinkPolicy(timedelta(days=2), "https://exports.example.com")
@@ -30,8 +33,8 @@ def mail_links(office: Office, policy: LinkPolicy = POLICY) -> MailLinks:
     return MailLinks(
         office.store.links,
         office.store.exports,
-        digests=KeyDigests(bytes(32)),
-        passwords=Passwords(bytes(32)),
+        digests=DIGESTS,
+        passwords=Passwords(SERVER),
         clock=office.clock,
         policy=policy,
     )
@@ -65,7 +68,7 @@ async def test_a_mail_has_a_link_whose_token_is_stored_nowhere(
     await linking.notifier().run_once()
     ((token,),) = tokens(mails)
     (link,) = await linking.store.links.page("acme", export.id, "", 9)
-    assert KeyDigests(bytes(32)).fits(link, token)
+    assert DIGESTS.fits(link, token)
     assert (link.id, link.file_id, link.max_uses, link.sealed_token) == (token[4:14], export.file.id, 0, None)  # type: ignore[union-attr]
     assert link.delivery_id == (await linking.delivery(export)).id
     assert link.expire_time == linking.clock() + timedelta(days=2)
@@ -84,7 +87,7 @@ async def test_each_try_of_a_mail_has_the_same_link(linking: Office, mails: Mail
     mails.data = OK
     await linking.notifier().run_once()
     ((token,),) = tokens(mails)
-    assert KeyDigests(bytes(32)).fits(link, token)
+    assert DIGESTS.fits(link, token)
     assert [each.id for each in await linking.store.links.page("acme", export.id, "", 9)] == [link.id]
 
 
