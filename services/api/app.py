@@ -31,6 +31,7 @@ from services.api.ports.figures import QueueFigures
 from services.api.ports.keys import KeyStore
 from services.api.ports.store import Store
 from services.api.requests.plan import Planner
+from services.api.rpc.audit.lists import AuditLists
 from services.api.rpc.export_service import MAX_DOWNLOADS, MAX_WATCHES, ExportServicer
 from services.api.rpc.gate import CallersGate, WorkersGate
 from services.api.rpc.key_service import KeyServicer
@@ -283,6 +284,7 @@ def _live(settings: ApiSettings, world: World, tenants: LiveTenants, kept: _Kept
         monotonic=world.monotonic,
         random=world.random,
         new_id=world.new_id,
+        audit=kept.opened.store.audit,
         store_id=kept.artifacts.store_id,
         capped=lambda: tenants.caps,
         ttl=settings.leases.ttl,
@@ -370,7 +372,7 @@ class _Parts:
         linked = LinkedFiles(self._store.links, downloads, self._digests, self._world.clock)
         servicers = Servicers(
             ExportServicer(exports, downloads, pages, self.metrics, self._world),
-            OperatorServicer(exports, self._operations(), pages),
+            OperatorServicer(exports, self._operations(), AuditLists(self._store.audit, pages), pages),
             KeyServicer(Keys(self._store.keys, self._digests, self._world.clock), pages),
             LinkServicer(links, linked, pages),
             JobQueueServicer(jobs, self.live.preview_desk),
@@ -409,6 +411,7 @@ class _Parts:
             fairness=self._tenants,
             quotas=self._tenants,
             usage=self._store.usage,
+            audit=self._store.audit,
             passwords=self._passwords,
             world=self._world,
             keepalive_s=self._settings.waits.keepalive_s,

@@ -145,6 +145,7 @@ class ApiSettings:
                 interval=read.seconds("EXPORTD_SWEEP_INTERVAL_S", 300, 0.1, 86400),
                 grace=read.seconds("EXPORTD_SWEEP_GRACE_S", 3600, 0, 7 * 86400),
                 rows_kept=read.seconds("EXPORTD_ROWS_KEPT_S", 90 * 86400, 86400, 3660 * 86400),
+                audit_kept=timedelta(days=read.integer("EXPORTD_AUDIT_DAYS", 365, 1, 36_500)),
             ),
             notify=NotifySettings.read(read),
             reflection=_reflection(read),

@@ -75,6 +75,7 @@ HELP: Mapping[str, str] = {
     "EXPORTD_SWEEP_INTERVAL_S": "How often expired files and old rows are deleted.",
     "EXPORTD_SWEEP_GRACE_S": "How long the bytes of an expired file stay in the artifact store.",
     "EXPORTD_ROWS_KEPT_S": "How long an export stays in lists after its end.",
+    "EXPORTD_AUDIT_DAYS": "How many days an entry of the audit trail is kept.",
     "EXPORTD_CALLBACK_ALLOW_HTTP": "`yes` accepts callback URLs without TLS.",
     "EXPORTD_CALLBACK_PORTS": "Ports that callback URLs may name.",
     "EXPORTD_CALLBACK_ALLOW_NETWORKS": "Networks that callbacks may reach, in addition to public addresses.",

@@ -132,7 +132,7 @@ async def test_fault_03_an_export_made_while_a_poll_goes_to_sleep_is_handed_out_
         publication=Publication(artifacts, new_id),
         passwords=Passwords(ServerKeys.of(b"k" * 32)),
         announcements=announcements,
-        workers=LocalWorkers(lambda: START, artifacts.store_id),
+        workers=LocalWorkers(lambda: START, artifacts.store_id, store.audit),
         detached=LocalDetachedTasks(),
         metrics=ApiMetrics(),
         policy=POLICY,

@@ -53,12 +53,13 @@ class Lives:
     url: str = ""
 
 
-def _needs(time: Time, capped: list[bool], taken_within_s: float) -> Needs:
+def _needs(store: Store, time: Time, capped: list[bool], taken_within_s: float) -> Needs:
     return Needs(
         clock=time,
         monotonic=time.monotonic,
         random=lambda: 0.5,
         new_id=lambda: str(uuid4()),
+        audit=store.audit,
         store_id=STORE_ID,
         capped=lambda: capped[-1],
         ttl=TTL,
@@ -70,8 +71,9 @@ def _needs(time: Time, capped: list[bool], taken_within_s: float) -> Needs:
 @asynccontextmanager
 async def in_memory(taken_within_s: float) -> AsyncIterator[Lives]:
     time, capped = Time(), [False]
-    live = alone(_needs(time, capped, taken_within_s))
-    yield Lives(live, live, memory_store(data=MemoryData()), time, capped)
+    store = memory_store(data=MemoryData())
+    live = alone(_needs(store, time, capped, taken_within_s))
+    yield Lives(live, live, store, time, capped)
 
 
 @asynccontextmanager
@@ -116,7 +118,8 @@ async def _on_postgres(
         databases = [await stack.enter_async_context(PostgresDatabase(Address(url))) for _ in range(2)]
         store = sql_store(databases[0])
         here, there = (
-            together(each, sql_store(each).exports, SECRET, _needs(time, capped, taken_within_s)) for each in databases
+            together(each, sql_store(each).exports, SECRET, _needs(store, time, capped, taken_within_s))
+            for each in databases
         )
         beside = [run for live in (here, there) for run in live.beside if runs(run)]
         async with running([run() for run in beside]):

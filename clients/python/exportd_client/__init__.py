@@ -15,8 +15,8 @@ CsvOptions and XlsxOptions control how a table is written: `csv=CsvOptions(prese
         export = client.wait(client.create("/flights", format="parquet").id, timeout=600)
         frame = client.to_polars(export)
 
-`client.operator` has the methods for operators: retry, redeliver, queue, running, workers, drain. `client.keys` has
-those for API keys: create, list, rotate, revoke. `client.links` has those for download links: create, list, revoke.
+`client.operator` has the methods for operators: retry, redeliver, queue, running, workers, drain, audit. `client.keys`
+has those for API keys: create, list, rotate, revoke. `client.links` has those for download links: create, list, revoke.
 
 The methods return the messages of the public API, fully typed: Export, File, Collection. Enums are compared as
 `export.state == Export.STATE_COMPLETED`. `name_of(Export.State, export.state)` returns the name of a value without its
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from exportd.v1.export_service_pb2 import Collection, IdMatch, QuotaUsage, Usage
     from exportd.v1.key_service_pb2 import CreateKeyResponse, Key, KeyHolder, Scope
     from exportd.v1.link_service_pb2 import CreateDownloadLinkResponse, DownloadLink
-    from exportd.v1.operator_service_pb2 import Queue, RunningExport, TenantQueue, Worker
+    from exportd.v1.operator_service_pb2 import AuditEntry, Queue, RunningExport, TenantQueue, Worker
     from exportd_client.aio.client import ExportClient
     from exportd_client.aio.download_links import DownloadLinks
     from exportd_client.aio.keys import Keys
@@ -99,6 +99,7 @@ _NAMES = {
     "exportd.v1.key_service_pb2": ("CreateKeyResponse", "Key", "KeyHolder", "Scope"),
     "exportd.v1.link_service_pb2": ("CreateDownloadLinkResponse", "DownloadLink"),
     "exportd.v1.operator_service_pb2": (
+        "AuditEntry",
         "Queue",
         "RunningExport",
         "TenantQueue",
@@ -150,6 +151,7 @@ __all__ = [
     "AccessRefused",
     "AlreadyExists",
     "ApiKey",
+    "AuditEntry",
     "Collection",
     "Column",
     "ColumnChoice",

@@ -17,6 +17,9 @@ from services.runtime.startup import CannotStart
 
 MAX_BATCH = 200
 
+MAX_AUDIT_BATCH = 1000
+"""How many entries of the audit trail one transaction deletes."""
+
 MAX_CLOCK_DRIFT = timedelta(minutes=1)
 DISTRUST_S = 3600.0
 """How long nothing is deleted after the clock jumped ahead by more than the grace time, so that it can be corrected."""
@@ -39,12 +42,13 @@ class RetentionPolicy:
 
     A sweep runs each `interval`. Artifacts are deleted `grace` after they are no longer needed, so that a running
     download can end and a worker that was cut off has noticed it. Rows are deleted `rows_kept` after their export was
-    done.
+    done, and entries of the audit trail when they are `audit_kept` old.
     """
 
     interval: timedelta = timedelta(minutes=5)
     grace: timedelta = timedelta(hours=1)
     rows_kept: timedelta = timedelta(days=90)
+    audit_kept: timedelta = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,8 @@ class Retention:
             leases += await self._sweep(some, now)
         rows = 0
         while removed := await self._store.forget(now, self._policy.rows_kept, MAX_BATCH):
+            rows += removed
+        while removed := await self._store.forget_audit(now - self._policy.audit_kept, MAX_AUDIT_BATCH):
             rows += removed
         self._metrics.swept(leases, rows)
         return Swept(leases, rows)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import TextIO
 
+from services.api.commands.local_origin import local_origin
 from services.api.commands.opening import database_of
 from services.api.domain.keys import (
     CALLERS_SCOPES,
@@ -25,6 +26,7 @@ from services.api.secrets.server_keys import ServerKeys
 from services.api.settings import ApiSettings
 from services.api.storage.sql.stores import SqlKeyStore
 from services.api.usecases.keys import Keys, NewKey
+from services.api.usecases.origin import ORIGIN
 from services.api.world import World
 from services.contract.errors import KeyNotFound
 
@@ -56,6 +58,7 @@ def _given(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 async def _run(given: argparse.Namespace, settings: ApiSettings, out: TextIO, err: TextIO) -> int:
+    ORIGIN.set(local_origin())
     async with AsyncExitStack() as stack:
         keys = await _keys(settings, stack)
         if given.command == "create":

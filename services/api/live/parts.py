@@ -9,6 +9,7 @@ from services.api.live.detached_tasks import LocalDetachedTasks
 from services.api.live.duties import LocalDuties
 from services.api.live.preview_desk import LocalPreviewDesk
 from services.api.live.workers import LocalWorkers
+from services.api.ports.audit import AuditStore
 from services.api.ports.clock import Clock
 from services.api.ports.live import Announcements, DetachedTasks, Duties, PreviewDesk, Workers
 
@@ -34,15 +35,16 @@ class Live:
 class Needs:
     """What the live state is built from.
 
-    `clock`, `monotonic`, `random` and `new_id` are those of World. `store_id` is the marker of the artifact store.
-    `capped` returns whether tenants have caps. `ttl` is the duration of a lease. A preview must be taken and answered
-    within the last two times.
+    `clock`, `monotonic`, `random` and `new_id` are those of World. `audit` is the audit trail. `store_id` is the marker
+    of the artifact store. `capped` returns whether tenants have caps. `ttl` is the duration of a lease. A preview must
+    be taken and answered within the last two times.
     """
 
     clock: Clock
     monotonic: Callable[[], float]
     random: Callable[[], float]
     new_id: Callable[[], str]
+    audit: AuditStore
     store_id: str
     capped: Callable[[], bool]
     ttl: timedelta
@@ -54,7 +56,7 @@ def alone(needs: Needs) -> Live:
     """Return live state in the memory of this process."""
     return Live(
         announcements=LocalAnnouncements(capped=needs.capped),
-        workers=LocalWorkers(needs.clock, needs.store_id),
+        workers=LocalWorkers(needs.clock, needs.store_id, needs.audit),
         preview_desk=LocalPreviewDesk(
             needs.new_id, taken_within_s=needs.preview_taken_s, answered_within_s=needs.preview_answered_s
         ),

@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from services.api.domain.audit import NOBODY, Origin, of_drain
+from services.api.ports.audit import AuditStore
 from services.api.ports.clock import Clock
 from services.api.ports.live import WorkerSeen
 from services.contract.capabilities import EVERYTHING, Capabilities
@@ -20,10 +22,11 @@ Polls and heartbeats come at least twice in this time.
 class LocalWorkers:
     """The workers that call this process: when each was last seen, what it can do, and whether it drains."""
 
-    def __init__(self, clock: Clock, store_id: str) -> None:
+    def __init__(self, clock: Clock, store_id: str, audit: AuditStore) -> None:
         """`store_id` is the id in the marker of this api's artifact store."""
         self._clock = clock
         self._store_id = store_id
+        self._audit = audit
         self._seen: dict[str, WorkerSeen] = {}
 
     async def polled(self, worker_id: str, can: Capabilities = EVERYTHING) -> None:
@@ -44,9 +47,15 @@ class LocalWorkers:
         self._forget()
         return self._seen[worker_id]
 
-    async def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
-        """Ask a worker to stop. Return None if there is no such worker."""
+    async def ask_to_drain(self, worker_id: str, *, by: Origin = NOBODY) -> WorkerSeen | None:
+        """Ask a worker to stop. Return None if there is no such worker.
+
+        The entry in the audit trail comes first, since the order itself is in the memory of this process only.
+        """
         if worker_id not in {worker.id for worker in await self.present()}:
+            return None
+        await self._audit.add([of_drain(worker_id, by, self._clock())])
+        if worker_id not in self._seen:  # gone meanwhile
             return None
         self._seen[worker_id] = replace(self._seen[worker_id], asked_to_drain=True)
         return self._seen[worker_id]

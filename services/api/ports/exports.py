@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
+from services.api.domain.audit import NOBODY, Origin
 from services.api.domain.export import Export
 from services.api.domain.history import Transition
 from services.api.domain.quotas import UNLIMITED_QUOTAS, Quotas
@@ -100,8 +101,9 @@ class ExportStore(Protocol):
     """The operations of callers and operators on exports.
 
     Each change is one guarded statement, and is durable when the call returns. The entry in the history is written in
-    the same transaction as the change of state, and so are the notifications when a run ends. Every method raises
-    StoreUnavailable if nothing was written. `now` is the time that decisions are based on.
+    the same transaction as the change of state, and so are the notifications when a run ends, and the entry in the
+    audit trail, which says that it was done `by` this origin. A call that changes nothing writes no entry. Every method
+    raises StoreUnavailable if nothing was written. `now` is the time that decisions are based on.
     """
 
     async def create(
@@ -111,6 +113,8 @@ class ExportStore(Protocol):
         mark: RequestMark | None,
         sealed_password: bytes | None = None,
         quotas: Quotas = UNLIMITED_QUOTAS,
+        *,
+        by: Origin = NOBODY,
     ) -> Export:
         """Store a new export, or return the current version of the one that was created with `mark` within 24 h.
 
@@ -171,7 +175,9 @@ class ExportStore(Protocol):
         """Return the ids of the tenant's first QUEUED exports in queue order, at most MAX_QUEUE_POSITION of them."""
         ...
 
-    async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:
+    async def cancel(
+        self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool, by: Origin = NOBODY
+    ) -> tuple[Export, str]:
         """Cancel an export. Return it with the id of the lease that was in force; empty if there was none.
 
         An export that is already CANCELLED is returned unchanged, with an empty lease id. Raises ExportNotFound,
@@ -179,7 +185,7 @@ class ExportStore(Protocol):
         """
         ...
 
-    async def delete(self, tenant: str, export_id: str, now: datetime) -> Export | None:
+    async def delete(self, tenant: str, export_id: str, now: datetime, *, by: Origin = NOBODY) -> Export | None:
         """Delete an export and leave a tombstone. Return what was deleted; None if it was deleted before.
 
         Raises ExportNotFound, IllegalTransition.
@@ -187,7 +193,14 @@ class ExportStore(Protocol):
         ...
 
     async def retry(
-        self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None, now: datetime
+        self,
+        tenant: str,
+        export_id: str,
+        budget: int,
+        sealed_password: bytes | None,
+        now: datetime,
+        *,
+        by: Origin = NOBODY,
     ) -> Export:
         """Begin a new run, with `budget` more attempts, of an export that was CANCELLED but not on request.
 

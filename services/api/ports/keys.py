@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from services.api.domain.audit import NOBODY, Origin
 from services.api.domain.keys import Holder, Key
 
 
 class KeyStore(Protocol):
-    """The keys. Revoked and expired keys are kept, so that entries in logs can be traced to their holder."""
+    """The keys. Revoked and expired keys are kept, so that entries in logs can be traced to their holder.
 
-    async def add(self, key: Key) -> None:
-        """Store a new key, whose id must not be in use."""
+    The entry in the audit trail is written in the same transaction as the change; see ExportStore.
+    """
+
+    async def add(self, key: Key, *, by: Origin = NOBODY) -> None:
+        """Store a new key, whose id must not be in use. `by` is who made it."""
         ...
 
     async def find(self, key_id: str) -> Key | None:
@@ -29,7 +33,7 @@ class KeyStore(Protocol):
         """
         ...
 
-    async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime) -> bool:
+    async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime, *, by: Origin = NOBODY) -> bool:
         """Add `new` and let the old key expire at `ends`, unless it expires earlier, in one transaction.
 
         Return False and change nothing if the old key is not valid at `now`: a rotation must not bring back a revoked
@@ -41,7 +45,7 @@ class KeyStore(Protocol):
         """Store another digest of a key if its digest is still `before`. Idempotent."""
         ...
 
-    async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
+    async def revoke(self, key_id: str, tenant: str | None, now: datetime, *, by: Origin = NOBODY) -> Key | None:
         """Revoke a key and return it, also if it was revoked before.
 
         Return None if there is no such key or, with a tenant, if it belongs to another one.

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from services.api.domain.audit import NOBODY, Origin
 from services.api.domain.links import DownloadLink
 
 
 class LinkStore(Protocol):
-    """The links of exports. They are removed together with their export, or some time after they have expired."""
+    """The links of exports. They are removed together with their export, or some time after they have expired.
 
-    async def add(self, link: DownloadLink) -> None:
+    The entry in the audit trail is written in the same transaction as the change; see ExportStore.
+    """
+
+    async def add(self, link: DownloadLink, *, by: Origin = NOBODY) -> None:
         """Store a new link, whose id must not be in use, of an export that exists."""
         ...
 
@@ -29,7 +33,9 @@ class LinkStore(Protocol):
         """Return up to `limit` links of an export with ids above `after_id`, sorted by id."""
         ...
 
-    async def use(self, link_id: str, use_id: str, now: datetime, repeated_since: datetime) -> DownloadLink | None:
+    async def use(
+        self, link_id: str, use_id: str, now: datetime, repeated_since: datetime, *, by: Origin = NOBODY
+    ) -> DownloadLink | None:
         """Count a use of a valid link that is not used up, and return the link.
 
         If the last use had the same `use_id` and was later than `repeated_since`, it is the same use: nothing changes.
@@ -37,6 +43,6 @@ class LinkStore(Protocol):
         """
         ...
 
-    async def revoke(self, link_id: str, tenant: str, now: datetime) -> DownloadLink | None:
+    async def revoke(self, link_id: str, tenant: str, now: datetime, *, by: Origin = NOBODY) -> DownloadLink | None:
         """Revoke a link of a tenant and return it, also if it was revoked before; None if there is no such link."""
         ...

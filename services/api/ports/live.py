@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
+from services.api.domain.audit import NOBODY, Origin
 from services.api.domain.export import Export
 from services.contract.capabilities import EVERYTHING, Capabilities, Requirement
 from services.contract.job import Directive, Hint, WorkerProblem
@@ -200,8 +201,8 @@ class Workers(Protocol):
         """
         ...
 
-    async def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
-        """Ask a worker to stop. Return None if there is no such worker."""
+    async def ask_to_drain(self, worker_id: str, *, by: Origin = NOBODY) -> WorkerSeen | None:
+        """Ask a worker to stop, and enter it in the audit trail. Return None if there is no such worker."""
         ...
 
     async def takes_work(self, worker_id: str, within: timedelta) -> bool:

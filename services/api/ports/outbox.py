@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from services.api.domain.audit import NOBODY, Origin
 from services.api.domain.notifications import Channel, Delivery, Held, Position
 from services.api.ports.exports import IdMatch, IdRange
 
@@ -62,6 +63,6 @@ class Outbox(Protocol):
         """Return the tenant's deliveries whose ids are in a range: at most `limit`, sorted by id."""
         ...
 
-    async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:
+    async def redeliver(self, tenant: str, delivery_id: str, now: datetime, *, by: Origin = NOBODY) -> Delivery:
         """Make a delivery due now with a full number of attempts, whatever its state. Raises DeliveryNotFound."""
         ...

@@ -46,6 +46,10 @@ class RetentionStore(Protocol):
         """
         ...
 
+    async def forget_audit(self, before: datetime, limit: int) -> int:
+        """Remove up to `limit` of the oldest entries of the audit trail from before a time. Return how many."""
+        ...
+
     async def erase(self) -> bool:
         """Remove from the disk what the store no longer holds, such as passwords.
 

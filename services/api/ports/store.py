@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.api.ports.audit import AuditStore
 from services.api.ports.exports import ExportStore
 from services.api.ports.figures import QueueFigures
 from services.api.ports.keys import KeyStore
@@ -24,3 +25,4 @@ class Store:
     keys: KeyStore
     usage: UsageStore
     links: LinkStore
+    audit: AuditStore

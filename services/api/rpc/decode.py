@@ -105,8 +105,8 @@ def export_filter(message: export_service_pb2.ListExportsRequest) -> ExportFilte
         states=_states(message),
         type=message.type,
         labels=dict(message.labels),
-        created_after=_time(message, "created_after"),
-        created_before=_time(message, "created_before"),
+        created_after=time(message, "created_after"),
+        created_before=time(message, "created_before"),
     )
 
 
@@ -175,7 +175,7 @@ def id_range(prefix: str) -> IdRange:
     raise InvalidRequest((Violation("prefix", f"must be {MIN_PREFIX_CHARACTERS} characters of a UUID or more, {_OR}"),))
 
 
-def _time(message: Message, field: str) -> datetime | None:
+def time(message: Message, field: str) -> datetime | None:
     if not message.HasField(field):
         return None
     try:
@@ -246,7 +246,7 @@ def _format(message: export_service_pb2.CreateExportRequest, violations: list[Vi
 
 def _changed_since(message: export_service_pb2.CreateExportRequest, violations: list[Violation]) -> datetime | None:
     try:
-        return _time(message, "changed_since")
+        return time(message, "changed_since")
     except InvalidRequest as refused:
         violations += refused.violations
         return None

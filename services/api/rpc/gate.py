@@ -51,6 +51,7 @@ SCOPES: dict[str, Scope] = {
     "/exportd.v1.OperatorService/DrainWorker": Scope.OPERATE,
     "/exportd.v1.OperatorService/GetQueue": Scope.OPERATE,
     "/exportd.v1.OperatorService/GetTenantUsage": Scope.OPERATE,
+    "/exportd.v1.OperatorService/ListAuditEntries": Scope.OPERATE,
     "/exportd.v1.OperatorService/ListRunningExports": Scope.OPERATE,
     "/exportd.v1.OperatorService/ListWorkers": Scope.OPERATE,
     "/exportd.v1.OperatorService/RedeliverNotification": Scope.OPERATE,

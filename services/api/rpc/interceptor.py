@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError, Message
 
 from services.api.metrics import ApiMetrics
 from services.api.rpc import unknown_fields
+from services.api.rpc.audit.origins import keep_origin
 from services.api.rpc.gate import Gate
 from services.api.rpc.metadata import Context, metadata
 from services.api.rpc.open_calls import OpenCalls
@@ -110,6 +111,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 elif tells is _Tells.AT_ONCE:
                     await _tell(context, request_id)
                 credential = await self._gate.admit(name, request, context)
+                keep_origin(name, request_id, context)
                 if tells is not _Tells.NOTHING:
                     unknown_fields.refuse(_readable(request))
                 if not lasts:

@@ -3,6 +3,7 @@
 from exportd.v1 import export_pb2, export_service_pb2, operator_service_pb2, operator_service_pb2_grpc
 from services.api.requests.plan import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
 from services.api.rpc import decode, encode, encode_history, encode_operator
+from services.api.rpc.audit.lists import AuditLists
 from services.api.rpc.call import export_id_of, tenant_of
 from services.api.rpc.gate import CALLER
 from services.api.rpc.metadata import Context
@@ -16,7 +17,8 @@ from services.contract.errors import InvalidRequest, ScopeMissing, Violation
 class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
     """Implements OperatorService."""
 
-    def __init__(self, exports: Exports, operations: Operations, pages: Pages) -> None:
+    def __init__(self, exports: Exports, operations: Operations, audit: AuditLists, pages: Pages) -> None:
+        self._audit = audit
         self._pages = pages
         self._exports = exports
         self._operations = operations
@@ -83,6 +85,13 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
         if tenant != own and not CALLER.get().sees(tenant):
             raise ScopeMissing("operate for all tenants")
         return encode.usage(tenant, await self._exports.usage(tenant))
+
+    async def ListAuditEntries(
+        self,
+        request: operator_service_pb2.ListAuditEntriesRequest,
+        context: Context,
+    ) -> operator_service_pb2.ListAuditEntriesResponse:
+        return await self._audit.listed(request)
 
     async def DrainWorker(
         self, request: operator_service_pb2.DrainWorkerRequest, context: Context

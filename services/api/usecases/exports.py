@@ -6,12 +6,14 @@ from datetime import datetime
 
 from services.api.catalog.live import LiveCatalog
 from services.api.catalog.model import Catalog
+from services.api.domain.audit import of_preview
 from services.api.domain.export import Export
 from services.api.domain.fairness import Shares
 from services.api.domain.history import Transition
 from services.api.domain.notifications import Delivery, Position
 from services.api.domain.quotas import Quota, Quotas, TenantQuotas, exceeded
 from services.api.domain.states import LEASABLE, State
+from services.api.ports.audit import AuditStore
 from services.api.ports.exports import MAX_QUEUE_POSITION, ExportFilter, ExportStore, IdMatch, IdRange
 from services.api.ports.figures import QueueFigures
 from services.api.ports.live import Announcements, DetachedTasks, News, PreviewDesk, Workers
@@ -21,6 +23,7 @@ from services.api.requests.packaging import password_violations
 from services.api.requests.plan import CreateRequest, Plan, Planner
 from services.api.secrets.passwords import Passwords
 from services.api.usecases.lookup import export_of
+from services.api.usecases.origin import ORIGIN
 from services.api.usecases.sight import COLLECTIONS, is_limited, is_seen
 from services.api.world import World
 from services.contract.capabilities import Capabilities
@@ -104,6 +107,7 @@ class Exports:
         fairness: Shares,
         quotas: TenantQuotas,
         usage: UsageStore,
+        audit: AuditStore,
         passwords: Passwords,
         world: World,
         keepalive_s: float,
@@ -120,6 +124,7 @@ class Exports:
         self._fairness = fairness
         self._quotas = quotas
         self._usage = usage
+        self._audit = audit
         self._kept: dict[str, tuple[float, int]] = {}
         self._passwords = passwords
         self._detached = detached
@@ -177,7 +182,10 @@ class Exports:
         planned = await self._planned(tenant, replace(request, any_format=True))
         if limit := self._quotas.quotas(tenant).previews_a_minute:
             await self._usage.take(tenant, Quota.PREVIEWS, limit, self._world.clock())
-        return FirstRows(planned, await self._preview_desk.show(planned.spec, rows, tenant))
+        shown = await self._preview_desk.show(planned.spec, rows, tenant)
+        now = self._world.clock()
+        await self._audit.add([of_preview(tenant, planned.export.type, len(shown.rows), ORIGIN.get(), now)])
+        return FirstRows(planned, shown)
 
     async def get(self, tenant: str, export_id: str) -> View:
         """Return an export. Raises ExportNotFound."""
@@ -299,14 +307,16 @@ class Exports:
         ]
 
     async def _create(self, planned: Plan, quotas: Quotas) -> Export:
-        export = await self._store.create(planned.export, planned.spec, planned.mark, planned.sealed_password, quotas)
+        export = await self._store.create(
+            planned.export, planned.spec, planned.mark, planned.sealed_password, quotas, by=ORIGIN.get()
+        )
         if export.id == planned.export.id:
             self._announcements.exported(export)
         return export
 
     async def _cancel(self, tenant: str, export_id: str, *, only_if_queued: bool) -> Export:
         export, lease_id = await self._store.cancel(
-            tenant, export_id, self._world.clock(), only_if_queued=only_if_queued
+            tenant, export_id, self._world.clock(), only_if_queued=only_if_queued, by=ORIGIN.get()
         )
         self._announcements.exported(export)
         if lease_id:
@@ -314,12 +324,14 @@ class Exports:
         return export
 
     async def _retry(self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None) -> Export:
-        export = await self._store.retry(tenant, export_id, budget, sealed_password, self._world.clock())
+        export = await self._store.retry(
+            tenant, export_id, budget, sealed_password, self._world.clock(), by=ORIGIN.get()
+        )
         self._announcements.exported(export)
         return export
 
     async def _delete(self, tenant: str, export_id: str) -> None:
-        if await self._store.delete(tenant, export_id, self._world.clock()):
+        if await self._store.delete(tenant, export_id, self._world.clock(), by=ORIGIN.get()):
             self._announcements.deleted(export_id)
 
     async def _view(self, export: Export) -> View:

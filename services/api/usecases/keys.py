@@ -9,6 +9,7 @@ from services.api.domain.keys import CALLERS_SCOPES, Holder, Key, Scope, read
 from services.api.ports.clock import Clock
 from services.api.ports.keys import KeyStore
 from services.api.secrets.keys import KeyDigests, new_text
+from services.api.usecases.origin import ORIGIN
 from services.contract.errors import KeyNotFound, ScopeMissing, StoreUnavailable
 
 LOOKED_UP_FOR_S = 1.0
@@ -48,7 +49,7 @@ class Keys:
         the latest. Raises ScopeMissing if it would allow more than `by`.
         """
         key, text = self._made(wanted, by, self._clock())
-        await self._store.add(key)
+        await self._store.add(key, by=ORIGIN.get())
         return key, text
 
     async def page(self, tenant: str | None, after_id: str, limit: int) -> Sequence[Key]:
@@ -57,7 +58,7 @@ class Keys:
 
     async def revoke(self, key_id: str, tenant: str | None = None) -> Key:
         """Revoke a key and return it. Idempotent. Raises KeyNotFound."""
-        key = await self._store.revoke(key_id, tenant, self._clock())
+        key = await self._store.revoke(key_id, tenant, self._clock(), by=ORIGIN.get())
         if key is None:
             raise KeyNotFound(key_id)
         return key
@@ -83,7 +84,7 @@ class Keys:
             tenants=old.tenants,
         )
         new, text = self._made(same, by, now, old.lineage)
-        if not await self._store.replace(key_id, new, now + overlap, now):  # revoked meanwhile
+        if not await self._store.replace(key_id, new, now + overlap, now, by=ORIGIN.get()):  # revoked meanwhile
             raise KeyNotFound(key_id)
         return new, text
 

@@ -11,6 +11,7 @@ from services.api.ports.clock import Clock
 from services.api.ports.links import LinkStore
 from services.api.secrets.keys import KeyDigests
 from services.api.usecases.downloads import DownloadRequest, Downloads
+from services.api.usecases.origin import ORIGIN
 from services.contract.errors import FileChanged, LinkNotFound, NotFound, WrongState
 
 
@@ -53,7 +54,7 @@ class LinkedFiles:
         with told_as_no_link():
             await self._downloads.requested(link.tenant, DownloadRequest(file_id=link.file_id))
         now = self._clock()
-        used = await self._store.use(link.id, use_id, now, now - RESUMED_WITHIN)
+        used = await self._store.use(link.id, use_id, now, now - RESUMED_WITHIN, by=ORIGIN.get())
         if used is None or used.last_use_time is None:
             raise LinkNotFound
         ends = min(used.last_use_time + RESUMED_WITHIN, used.expire_time)

@@ -13,6 +13,7 @@ from services.api.ports.links import LinkStore
 from services.api.secrets.keys import KeyDigests, new_token
 from services.api.usecases.downloads import DownloadRequest, Downloads
 from services.api.usecases.lookup import export_of
+from services.api.usecases.origin import ORIGIN
 from services.contract.errors import ExportNotFound, LinkNotFound, TooManyLinkTries
 
 LOOKED_UP_FOR_S = 1.0
@@ -69,7 +70,7 @@ class Links:
         now, token = self._clock(), new_token()
         link = made(export, file, token, self._digests, self._ends(file, wanted, by, now), now)
         link = replace(link, max_uses=wanted.max_uses, label=wanted.label, creator=creator)
-        await self._store.add(link)
+        await self._store.add(link, by=ORIGIN.get())
         return link, token
 
     def _ends(self, file: StoredFile, wanted: NewLink, by: Key | None, now: datetime) -> datetime:
@@ -92,7 +93,7 @@ class Links:
         if link is None or link.tenant != tenant:
             raise LinkNotFound
         await self._check_seen(link)
-        revoked = await self._store.revoke(link_id, tenant, self._clock())
+        revoked = await self._store.revoke(link_id, tenant, self._clock(), by=ORIGIN.get())
         if revoked is None:
             raise LinkNotFound
         return revoked

@@ -9,6 +9,7 @@ from services.api.ports.clock import Clock
 from services.api.ports.figures import QueueFigures, RunningExport, TenantQueue
 from services.api.ports.live import Announcements, Workers, WorkerSeen
 from services.api.ports.outbox import Outbox
+from services.api.usecases.origin import ORIGIN
 from services.contract.errors import WorkerNotFound
 from services.contract.job import Hint
 from services.contract.outcome import Progress
@@ -70,7 +71,7 @@ class Operations:
 
     async def drain(self, worker_id: str) -> tuple[WorkerSeen, datetime]:
         """Ask a worker to stop when it has finished its jobs. Raises WorkerNotFound."""
-        worker = await self._workers.ask_to_drain(worker_id)
+        worker = await self._workers.ask_to_drain(worker_id, by=ORIGIN.get())
         if worker is None:
             raise WorkerNotFound(worker_id)
         self._announcements.wake_polls()  # the worker's own poll returns without a job
@@ -79,6 +80,6 @@ class Operations:
 
     async def redeliver(self, tenant: str, delivery_id: str) -> Delivery:
         """Make a notification due again, and return it. Raises DeliveryNotFound."""
-        delivery = await self._outbox.redeliver(tenant, delivery_id, self._clock())
+        delivery = await self._outbox.redeliver(tenant, delivery_id, self._clock(), by=ORIGIN.get())
         self._announcements.notification_due()
         return delivery

@@ -54,6 +54,7 @@ ROUTES = (
     Route("POST", "/v1/deliveries/{delivery_id}:redeliver", "RedeliverNotification"),
     Route("GET", "/v1/queue", "GetQueue"),
     Route("GET", "/v1/running-exports", "ListRunningExports"),
+    Route("GET", "/v1/audit-entries", "ListAuditEntries"),
     Route("GET", "/v1/workers", "ListWorkers"),
     Route("POST", "/v1/workers/{worker_id}:drain", "DrainWorker"),
     Route("POST", "/v1/keys", "CreateKey"),

@@ -32,6 +32,8 @@ UNKNOWN = {
     "prefix": "01912345-0000",
     "tenant": "nobody",
     "request_id": "never-used",
+    "resource_id": "01912345-0000-7000-8000-000000000000",
+    "principal": "key:0000000000",
 }
 """Names of fields that name something of a tenant, with what is nobody's."""
 
@@ -88,6 +90,8 @@ async def theirs(api: Api, keys: Keys) -> Theirs:
         "prefix": export.id,
         "tenant": TENANT,
         "request_id": CREATE.request_id,
+        "resource_id": export.id,
+        "principal": f"key:{key.id}",
     }
     return Theirs(metadata, named)
 

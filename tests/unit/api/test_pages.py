@@ -11,6 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from exportd.v1 import export_pb2, export_service_pb2, link_service_pb2, operator_service_pb2
 from services.api.catalog.definition.keys import MAX_COLLECTION_BYTES
 from services.api.catalog.resolve import MAX_QUERY_BYTES, MAX_URI_BYTES
+from services.api.domain.audit import MAX_DETAILS, MAX_TEXT_CHARACTERS
 from services.api.domain.export import MAX_CODE_CHARACTERS, MAX_ERRORS, MAX_MESSAGE_CHARACTERS
 from services.api.domain.filenames import MAX_NAME_BYTES
 from services.api.domain.history import MAX_REASON_CHARACTERS
@@ -61,6 +62,7 @@ ITEMS = {
     "File.entries": 0,
     "Delivery.tries": MAX_TRIES_KEPT,
     "Worker.problems": MAX_LIST_ITEMS,
+    "AuditEntry.details": MAX_DETAILS,
     "Collection.formats": 5,
     "Collection.file_types": 100,
     "Collection.parameters": 20,
@@ -71,6 +73,8 @@ BYTES = {
     "Export.file_types": MAX_REQUEST_BYTES // 1000,
     "Export.callback_url": 2048,
     "Export.notify_email": 254,
+    "DetailsEntry.key": 20,
+    "DetailsEntry.value": 4 * MAX_TEXT_CHARACTERS,
     "LabelsEntry.key": 64,
     "LabelsEntry.value": MAX_LABEL_BYTES,
     "ExportOptions.query": 10 * MAX_QUERY_BYTES,  # in canonical form
@@ -101,8 +105,9 @@ def largest(descriptor: Descriptor) -> Message:
             _fill(message, field, name)
         elif field.message_type is not None and field.message_type.GetOptions().map_entry:
             for number in range(ITEMS[name]):
-                key = f"{number:0{BYTES['LabelsEntry.key']}}"
-                getattr(message, field.name)[key] = "v" * BYTES["LabelsEntry.value"]
+                entry = field.message_type.name
+                key = f"{number:0{BYTES[f'{entry}.key']}}"
+                getattr(message, field.name)[key] = "v" * BYTES[f"{entry}.value"]
         elif field.message_type is not None:
             getattr(message, field.name).extend([largest(field.message_type)] * ITEMS[name])
         else:

@@ -101,7 +101,10 @@ class UseCases:
         self.leases = Leases(self.store.leases)
         self.artifacts = MemoryArtifactStore()
         passwords = Passwords(ServerKeys.of(SECRET))
-        announcements, workers = LocalAnnouncements(), LocalWorkers(world.clock, self.artifacts.store_id)
+        announcements, workers = (
+            LocalAnnouncements(),
+            LocalWorkers(world.clock, self.artifacts.store_id, self.store.audit),
+        )
         self.announcements, self.workers = announcements, workers
         detached = LocalDetachedTasks()
         self.exports = Exports(
@@ -117,6 +120,7 @@ class UseCases:
             fairness=self.fairness,
             quotas=NoQuotas(),
             usage=self.store.usage,
+            audit=self.store.audit,
             passwords=passwords,
             world=world,
             keepalive_s=1,

@@ -14,6 +14,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -458,3 +459,254 @@ class DrainWorkerRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DrainWorkerRequest: _TypeAlias = DrainWorkerRequest  # noqa: Y015
+
+@_typing.final
+class ListAuditEntriesRequest(_message.Message):
+    """Request of ListAuditEntries. All conditions that are given must hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    ACTIONS_FIELD_NUMBER: _builtins.int
+    RESOURCE_ID_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Entries per page, 1 to 1000. 0 means 50; larger values are lowered to 1000."""
+    page_token: _builtins.str
+    """next_page_token of the previous page; empty for the first page."""
+    tenant: _builtins.str
+    """The tenant; empty: all that the caller may see. Entries about workers belong to no tenant."""
+    resource_id: _builtins.str
+    """Id of an export, a key or a worker; empty: all."""
+    principal: _builtins.str
+    """Who did it, such as key:0123456789; empty: all."""
+    @_builtins.property
+    def actions(self) -> _containers.RepeatedScalarFieldContainer[Global___AuditEntry.Action.ValueType]:
+        """Only these actions; empty: all."""
+
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """At or after."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Before."""
+
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        tenant: _builtins.str = ...,
+        actions: _abc.Iterable[Global___AuditEntry.Action.ValueType] | None = ...,
+        resource_id: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "created_after", b"created_after", "created_before", b"created_before", "page_size", b"page_size", "page_token", b"page_token", "principal", b"principal", "resource_id", b"resource_id", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditEntriesRequest: _TypeAlias = ListAuditEntriesRequest  # noqa: Y015
+
+@_typing.final
+class ListAuditEntriesResponse(_message.Message):
+    """Response of ListAuditEntries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last page. A page may be empty and still have a next one."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditEntry]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___AuditEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditEntriesResponse: _TypeAlias = ListAuditEntriesResponse  # noqa: Y015
+
+@_typing.final
+class AuditEntry(_message.Message):
+    """Something that was done. Entries never change; they are deleted after EXPORTD_AUDIT_DAYS. Repeating a call that has no further effect adds no
+    entry, and neither does a call that is refused.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Action:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[AuditEntry._Action.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ACTION_UNSPECIFIED: AuditEntry._Action.ValueType  # 0
+        """An action that only a later version knows."""
+        ACTION_EXPORT_CREATED: AuditEntry._Action.ValueType  # 1
+        """An export was created."""
+        ACTION_EXPORT_CANCELLED: AuditEntry._Action.ValueType  # 2
+        """An export was cancelled."""
+        ACTION_EXPORT_DELETED: AuditEntry._Action.ValueType  # 3
+        """An export was deleted, and its file."""
+        ACTION_EXPORT_RETRIED: AuditEntry._Action.ValueType  # 4
+        """An operator began a new run of an export."""
+        ACTION_DOWNLOAD_STARTED: AuditEntry._Action.ValueType  # 5
+        """A download has been running for a moment. ACTION_DOWNLOAD_ENDED follows, unless the api was killed."""
+        ACTION_DOWNLOAD_ENDED: AuditEntry._Action.ValueType  # 6
+        """A download ended; sent_bytes says how much was sent."""
+        ACTION_DOWNLOAD_URL_ISSUED: AuditEntry._Action.ValueType  # 7
+        """A URL was given out with which the file can be downloaded. How many bytes were downloaded is not known."""
+        ACTION_ROWS_PREVIEWED: AuditEntry._Action.ValueType  # 8
+        """The first rows of a query were shown."""
+        ACTION_NOTIFICATION_RESENT: AuditEntry._Action.ValueType  # 9
+        """An operator resent a notification of an export."""
+        ACTION_KEY_CREATED: AuditEntry._Action.ValueType  # 10
+        """A key was created."""
+        ACTION_KEY_ROTATED: AuditEntry._Action.ValueType  # 11
+        """A key was replaced by a new one."""
+        ACTION_KEY_REVOKED: AuditEntry._Action.ValueType  # 12
+        """A key was revoked."""
+        ACTION_WORKER_DRAINED: AuditEntry._Action.ValueType  # 13
+        """A worker was told to stop."""
+        ACTION_LINK_CREATED: AuditEntry._Action.ValueType  # 14
+        """A download link was created, by a caller or for a mail."""
+        ACTION_LINK_USED: AuditEntry._Action.ValueType  # 15
+        """A download link was used: a download may begin."""
+        ACTION_LINK_REVOKED: AuditEntry._Action.ValueType  # 16
+        """A download link was revoked."""
+
+    class Action(_Action, metaclass=_ActionEnumTypeWrapper):
+        """What was done."""
+
+    ACTION_UNSPECIFIED: AuditEntry.Action.ValueType  # 0
+    """An action that only a later version knows."""
+    ACTION_EXPORT_CREATED: AuditEntry.Action.ValueType  # 1
+    """An export was created."""
+    ACTION_EXPORT_CANCELLED: AuditEntry.Action.ValueType  # 2
+    """An export was cancelled."""
+    ACTION_EXPORT_DELETED: AuditEntry.Action.ValueType  # 3
+    """An export was deleted, and its file."""
+    ACTION_EXPORT_RETRIED: AuditEntry.Action.ValueType  # 4
+    """An operator began a new run of an export."""
+    ACTION_DOWNLOAD_STARTED: AuditEntry.Action.ValueType  # 5
+    """A download has been running for a moment. ACTION_DOWNLOAD_ENDED follows, unless the api was killed."""
+    ACTION_DOWNLOAD_ENDED: AuditEntry.Action.ValueType  # 6
+    """A download ended; sent_bytes says how much was sent."""
+    ACTION_DOWNLOAD_URL_ISSUED: AuditEntry.Action.ValueType  # 7
+    """A URL was given out with which the file can be downloaded. How many bytes were downloaded is not known."""
+    ACTION_ROWS_PREVIEWED: AuditEntry.Action.ValueType  # 8
+    """The first rows of a query were shown."""
+    ACTION_NOTIFICATION_RESENT: AuditEntry.Action.ValueType  # 9
+    """An operator resent a notification of an export."""
+    ACTION_KEY_CREATED: AuditEntry.Action.ValueType  # 10
+    """A key was created."""
+    ACTION_KEY_ROTATED: AuditEntry.Action.ValueType  # 11
+    """A key was replaced by a new one."""
+    ACTION_KEY_REVOKED: AuditEntry.Action.ValueType  # 12
+    """A key was revoked."""
+    ACTION_WORKER_DRAINED: AuditEntry.Action.ValueType  # 13
+    """A worker was told to stop."""
+    ACTION_LINK_CREATED: AuditEntry.Action.ValueType  # 14
+    """A download link was created, by a caller or for a mail."""
+    ACTION_LINK_USED: AuditEntry.Action.ValueType  # 15
+    """A download link was used: a download may begin."""
+    ACTION_LINK_REVOKED: AuditEntry.Action.ValueType  # 16
+    """A download link was revoked."""
+
+    @_typing.final
+    class DetailsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ID_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    RESOURCE_ID_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PEER_FIELD_NUMBER: _builtins.int
+    SENT_BYTES_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Number of the entry. Later entries have greater ones."""
+    action: Global___AuditEntry.Action.ValueType
+    """What was done."""
+    tenant: _builtins.str
+    """The tenant of the export or of the key; empty for workers and their tokens."""
+    resource_id: _builtins.str
+    """Id of the export, the key or the worker; empty for a preview."""
+    principal: _builtins.str
+    """Who did it: key: and the id of the API key; oidc: and the subject of a token; link: and the id of a download link; local: and the name of a
+    user for a command on the api's machine; mails for a link in a mail; anonymous without credentials.
+    """
+    request_id: _builtins.str
+    """The request id of the call, under which the log of the api has it."""
+    peer: _builtins.str
+    """Address of the other end of the connection, which may be that of a proxy or of the gateway."""
+    sent_bytes: _builtins.int
+    """Bytes of the file that were sent, for downloads; absent if it is not known."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    @_builtins.property
+    def details(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """More about it, such as the collection of the export, or the scopes of the key. At most a few short texts; never secrets, queries or rows."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        action: Global___AuditEntry.Action.ValueType = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        tenant: _builtins.str = ...,
+        resource_id: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        peer: _builtins.str = ...,
+        sent_bytes: _builtins.int | None = ...,
+        details: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sent_bytes", b"_sent_bytes", "create_time", b"create_time", "sent_bytes", b"sent_bytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sent_bytes", b"_sent_bytes", "action", b"action", "create_time", b"create_time", "details", b"details", "id", b"id", "peer", b"peer", "principal", b"principal", "request_id", b"request_id", "resource_id", b"resource_id", "sent_bytes", b"sent_bytes", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__sent_bytes: _TypeAlias = _typing.Literal["sent_bytes"]  # noqa: Y015
+    _WhichOneofArgType__sent_bytes: _TypeAlias = _typing.Literal["_sent_bytes", b"_sent_bytes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sent_bytes) -> _WhichOneofReturnType__sent_bytes | None: ...
+
+Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015

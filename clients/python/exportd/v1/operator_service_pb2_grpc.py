@@ -72,6 +72,11 @@ class OperatorServiceStub:
                 request_serializer=exportd_dot_v1_dot_operator__service__pb2.GetTenantUsageRequest.SerializeToString,
                 response_deserializer=exportd_dot_v1_dot_export__service__pb2.Usage.FromString,
                 _registered_method=True)
+        self.ListAuditEntries = channel.unary_unary(
+                '/exportd.v1.OperatorService/ListAuditEntries',
+                request_serializer=exportd_dot_v1_dot_operator__service__pb2.ListAuditEntriesRequest.SerializeToString,
+                response_deserializer=exportd_dot_v1_dot_operator__service__pb2.ListAuditEntriesResponse.FromString,
+                _registered_method=True)
 
 
 class OperatorServiceServicer:
@@ -133,6 +138,14 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAuditEntries(self, request, context):
+        """Lists the audit trail, newest first. A key that is not for all tenants sees the entries of its own tenant only.
+        PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperatorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -170,6 +183,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.GetTenantUsage,
                     request_deserializer=exportd_dot_v1_dot_operator__service__pb2.GetTenantUsageRequest.FromString,
                     response_serializer=exportd_dot_v1_dot_export__service__pb2.Usage.SerializeToString,
+            ),
+            'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEntries,
+                    request_deserializer=exportd_dot_v1_dot_operator__service__pb2.ListAuditEntriesRequest.FromString,
+                    response_serializer=exportd_dot_v1_dot_operator__service__pb2.ListAuditEntriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -362,6 +380,33 @@ class OperatorService:
             '/exportd.v1.OperatorService/GetTenantUsage',
             exportd_dot_v1_dot_operator__service__pb2.GetTenantUsageRequest.SerializeToString,
             exportd_dot_v1_dot_export__service__pb2.Usage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.v1.OperatorService/ListAuditEntries',
+            exportd_dot_v1_dot_operator__service__pb2.ListAuditEntriesRequest.SerializeToString,
+            exportd_dot_v1_dot_operator__service__pb2.ListAuditEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,6 +62,10 @@ class OperatorServiceStub:
     """Tells a worker to take no new work, to finish its current exports, and to stop. NOT_FOUND / WORKER_NOT_FOUND."""
     GetTenantUsage: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.GetTenantUsageRequest, _export_service_pb2.Usage]
     """Returns what a tenant uses of its quotas. PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants."""
+    ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListAuditEntriesRequest, _operator_service_pb2.ListAuditEntriesResponse]
+    """Lists the audit trail, newest first. A key that is not for all tenants sees the entries of its own tenant only.
+    PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants.
+    """
 
 @_typing.type_check_only
 class OperatorServiceAsyncStub(OperatorServiceStub):
@@ -91,6 +95,10 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """Tells a worker to take no new work, to finish its current exports, and to stop. NOT_FOUND / WORKER_NOT_FOUND."""
     GetTenantUsage: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.GetTenantUsageRequest, _export_service_pb2.Usage]  # type: ignore[assignment]
     """Returns what a tenant uses of its quotas. PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants."""
+    ListAuditEntries: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListAuditEntriesRequest, _operator_service_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
+    """Lists the audit trail, newest first. A key that is not for all tenants sees the entries of its own tenant only.
+    PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants.
+    """
 
 class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
     """For operators."""
@@ -159,5 +167,15 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.Usage, _abc.Awaitable[_export_service_pb2.Usage]]:
         """Returns what a tenant uses of its quotas. PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants."""
+
+    @_abc_1.abstractmethod
+    def ListAuditEntries(
+        self,
+        request: _operator_service_pb2.ListAuditEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.ListAuditEntriesResponse, _abc.Awaitable[_operator_service_pb2.ListAuditEntriesResponse]]:
+        """Lists the audit trail, newest first. A key that is not for all tenants sees the entries of its own tenant only.
+        PERMISSION_DENIED / SCOPE_MISSING for another tenant without a key for all tenants.
+        """
 
 def add_OperatorServiceServicer_to_server(servicer: OperatorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -42,6 +42,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "redeliver": ("operating:redeliver", "Resend the notification ID (msg_…)."),
     },
     "Trust": {
+        "audit": ("audit:audit", "Show the audit trail, newest first: who did what, and when."),
         "usage": ("usage:usage", "Show what your tenant uses of its quotas."),
         "keys": ("keys:keys", "Create, list, rotate and revoke API keys and tokens of workers."),
     },

@@ -86,6 +86,17 @@ class Moment(click.ParamType[datetime]):
             self.fail(f"{value!r} is not a time: write 2026-01-31T10:30:00Z or 2026-01-31", param, ctx)
 
 
+class Ago(click.ParamType[datetime]):
+    """A time as Moment has it, or a time span before now, such as 7d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]+[smhdw][0-9smhdw]*", value):
+            return datetime.now(UTC) - Span().convert(value, param, ctx)
+        return Moment().convert(value, param, ctx)
+
+
 class Label(click.ParamType[tuple[str, str]]):
     """A label as KEY=VALUE."""
 

@@ -1,14 +1,17 @@
 # Made of exportd_client/aio/operator.py by `make proto`: change that one.
 """SyncOperator: OperatorService in Python."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from datetime import datetime
 
 from exportd.v1.export_pb2 import Delivery, Export
 from exportd.v1.export_service_pb2 import Usage
 from exportd.v1.operator_service_pb2 import (
+    AuditEntry,
     DrainWorkerRequest,
     GetQueueRequest,
     GetTenantUsageRequest,
+    ListAuditEntriesRequest,
     ListRunningExportsRequest,
     ListWorkersRequest,
     Queue,
@@ -18,6 +21,7 @@ from exportd.v1.operator_service_pb2 import (
     Worker,
 )
 from exportd_client import conversions
+from exportd_client.enums import value_of
 from exportd_client.sync.connection import MAX_PAGE_SIZE, Link
 
 
@@ -70,6 +74,41 @@ class SyncOperator:
     def usage(self, tenant: str = "") -> Usage:
         """Return what a tenant uses of its quotas; empty means that of the caller."""
         return self._link.ask(self._link.operators.GetTenantUsage, GetTenantUsageRequest(tenant=tenant))
+
+    def audit(
+        self,
+        *,
+        tenant: str = "",
+        actions: Iterable[str] = (),
+        resource_id: str = "",
+        principal: str = "",
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        page_size: int = 0,
+    ) -> Generator[AuditEntry]:
+        """Yield the entries of the audit trail that match all given conditions, newest first.
+
+        Pages are fetched as they are needed.
+
+        tenant: empty means all tenants that your key may see.
+        actions: names such as "EXPORT_CREATED"; ValueError for an unknown one.
+        resource_id: the id of an export, a key or a worker.
+        principal: who did it, such as "key:0123456789".
+        created_after, created_before: from this time on, and before this time; without a time zone they are in UTC.
+        page_size: entries per page; 0: 50.
+        """
+        request = ListAuditEntriesRequest(
+            tenant=tenant,
+            actions=[value_of(AuditEntry.Action, action) for action in actions],
+            resource_id=resource_id,
+            principal=principal,
+            created_after=conversions.timestamp(created_after),
+            created_before=conversions.timestamp(created_before),
+            page_size=page_size,
+        )
+        for page in self._link.pages(self._link.operators.ListAuditEntries, request):
+            for entry in page.entries:
+                yield entry
 
     def drain(self, worker_id: str) -> Worker:
         """Tell a worker to finish its current exports and to stop. Raises NotFound if it has not reported recently."""

@@ -8,8 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.api.domain.audit import Origin, of_drain
 from services.api.ports.live import WorkerSeen
 from services.api.storage.sql.column_types import MICROSECOND, from_micros, to_micros
+from services.api.storage.sql.verbs import audit
 from services.contract.capabilities import Capabilities
 from services.contract.job import WorkerProblem
 
@@ -50,10 +52,16 @@ def put_beat(db: sa.Connection, process: str, worker: WorkerSeen) -> Row:
     return db.execute(_beat, _values(process, worker)).mappings().one()
 
 
-def ask_to_drain(db: sa.Connection, worker_id: str, since: datetime) -> Row | None:
-    """Note that a worker should drain, and return its row. Return None if it was not seen since then."""
+def ask_to_drain(db: sa.Connection, worker_id: str, since: datetime, by: Origin, now: datetime) -> Row | None:
+    """Note that a worker should drain, with the entry in the audit trail, and return its row.
+
+    Return None if the worker was not seen since then.
+    """
     asked = {"id": worker_id, "since": to_micros(since)}
-    return db.execute(_ask_to_drain, asked).mappings().one_or_none()
+    row = db.execute(_ask_to_drain, asked).mappings().one_or_none()
+    if row is not None:
+        audit.append(db, [of_drain(worker_id, by, now)])
+    return row
 
 
 def one(db: sa.Connection, worker_id: str) -> Row | None:

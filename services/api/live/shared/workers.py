@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from services.api.domain.audit import NOBODY, Origin
 from services.api.live.shared import worker_rows as rows
 from services.api.live.shared.messages import Kind
 from services.api.live.shared.outgoing import Outgoing
@@ -74,10 +75,10 @@ class SharedWorkers:
         said = WorkerSeen(worker_id, now, now, held, free_slots, draining=draining, problems=problems)
         return await self._put(rows.put_beat, said) or await self._one(worker_id) or said
 
-    async def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
+    async def ask_to_drain(self, worker_id: str, *, by: Origin = NOBODY) -> WorkerSeen | None:
         """Ask the worker to stop; None if there is no such worker."""
-        since = self._clock() - ABSENT_AFTER
-        row = await self._database.write(lambda db: rows.ask_to_drain(db, worker_id, since))
+        now = self._clock()
+        row = await self._database.write(lambda db: rows.ask_to_drain(db, worker_id, now - ABSENT_AFTER, by, now))
         if row is None:
             return None
         self._news_of(worker_id)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from services.api.domain.audit import AuditEntry
 from services.api.domain.export import Export
 from services.api.domain.fairness import Turn
 from services.api.domain.history import CREATED, MAX_REASON_CHARACTERS, REASONS, Actor, Transition
@@ -39,6 +40,8 @@ class MemoryData:
     keys: dict[str, Key] = field(default_factory=dict)
     windows: dict[tuple[str, Quota], Window] = field(default_factory=dict)
     links: dict[str, DownloadLink] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
+    audited: int = 0
 
     def there(self, tenant: str, export_id: str) -> Record | None:
         """Return the record of an export; None if it does not exist, belongs to another tenant, or was deleted."""

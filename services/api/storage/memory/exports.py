@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from services.api.domain.audit import NOBODY, Action, Origin, of_export
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.history import Actor, Transition
 from services.api.domain.quotas import UNLIMITED_QUOTAS, Quotas
@@ -21,6 +22,7 @@ from services.api.ports.exports import (
     Placed,
     RequestMark,
 )
+from services.api.storage.memory.audit import append
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.records import Record, Request
 from services.api.storage.memory.rules import RuleBroken
@@ -49,6 +51,8 @@ class MemoryExportStore:
         mark: RequestMark | None,
         sealed_password: bytes | None = None,
         quotas: Quotas = UNLIMITED_QUOTAS,
+        *,
+        by: Origin = NOBODY,
     ) -> Export:
         if mark is not None and (made := await self.made_by(export.tenant, mark, export.create_time)) is not None:
             return made
@@ -56,6 +60,7 @@ class MemoryExportStore:
             raise RuleBroken("exports_key")
         count(self._data, export, quotas)
         self._data.create(Record(export, spec, sealed_password))
+        append(self._data, [of_export(Action.EXPORT_CREATED, export, by, export.create_time)])
         if mark is not None:
             taken = Request(mark, export.id, export.create_time)
             self._data.requests[export.tenant, mark.request_id] = taken
@@ -116,7 +121,9 @@ class MemoryExportStore:
     def _queued(self, tenant: str) -> list[Export]:
         return [each.export for each in self._data.within(State.QUEUED) if each.export.tenant == tenant]
 
-    async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:
+    async def cancel(
+        self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool, by: Origin = NOBODY
+    ) -> tuple[Export, str]:
         record = self._found(tenant, export_id)
         export = record.export
         if export.state is State.CANCELLED:
@@ -126,7 +133,9 @@ class MemoryExportStore:
         if only_if_queued and export.state is not State.QUEUED:
             raise NotQueued(export_id, export.state.value)
         lease_id = record.lease.id if record.lease else ""
-        return self._cancelled(record, now, lease_id), lease_id
+        cancelled = self._cancelled(record, now, lease_id)
+        append(self._data, [of_export(Action.EXPORT_CANCELLED, cancelled, by, now)])
+        return cancelled, lease_id
 
     def _cancelled(self, record: Record, now: datetime, lease_id: str) -> Export:
         export = record.export
@@ -137,7 +146,7 @@ class MemoryExportStore:
         beside: dict[str, Any] = {"lease": None, "ended_lease_id": lease_id, "sealed_password": None}
         return self._data.happen(record, Event.CANCEL, now, Actor.CALLER, changed=changed, **beside)
 
-    async def delete(self, tenant: str, export_id: str, now: datetime) -> Export | None:
+    async def delete(self, tenant: str, export_id: str, now: datetime, *, by: Origin = NOBODY) -> Export | None:
         record = self._data.records.get(export_id)
         if record is None or record.export.tenant != tenant:
             raise ExportNotFound(export_id)
@@ -147,10 +156,18 @@ class MemoryExportStore:
             raise IllegalTransition(export_id, record.export.state.value, "delete")
         deleted = replace(record.export, version=record.export.version + 1, update_time=now)
         self._data.keep(replace(record, export=deleted, deleted_time=now))
+        append(self._data, [of_export(Action.EXPORT_DELETED, deleted, by, now)])
         return deleted
 
     async def retry(
-        self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None, now: datetime
+        self,
+        tenant: str,
+        export_id: str,
+        budget: int,
+        sealed_password: bytes | None,
+        now: datetime,
+        *,
+        by: Origin = NOBODY,
     ) -> Export:
         record = self._found(tenant, export_id)
         self._check_retry(record.export, sealed_password)
@@ -160,7 +177,9 @@ class MemoryExportStore:
         changed |= {"email_sent": False, "callback_sent": False}
         beside: dict[str, Any] = {"lease": None, "unconfirmed_count": 0, "given_back_count": 0}
         beside["sealed_password"] = sealed_password
-        return self._data.happen(record, Event.RETRY, now, Actor.OPERATOR, changed=changed, **beside)
+        retried = self._data.happen(record, Event.RETRY, now, Actor.OPERATOR, changed=changed, **beside)
+        append(self._data, [of_export(Action.EXPORT_RETRIED, retried, by, now, attempts=str(budget))])
+        return retried
 
     def _check_retry(self, export: Export, sealed_password: bytes | None) -> None:
         requested = export.cancel_reason is CancelReason.REQUESTED

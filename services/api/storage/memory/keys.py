@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from services.api.domain.audit import NOBODY, Action, Origin, of_key, of_new_key
 from services.api.domain.keys import Holder, Key
+from services.api.storage.memory.audit import append
 from services.api.storage.memory.data import MemoryData
 
 
@@ -12,9 +14,14 @@ class MemoryKeyStore:
     """A KeyStore in memory."""
 
     def __init__(self, data: MemoryData) -> None:
+        self._data = data
         self._keys = data.keys
 
-    async def add(self, key: Key) -> None:
+    async def add(self, key: Key, *, by: Origin = NOBODY) -> None:
+        self._add(key)
+        append(self._data, [of_new_key(key, by)])
+
+    def _add(self, key: Key) -> None:
         if key.id in self._keys:
             raise ValueError(f"there is a key {key.id}")
         self._keys[key.id] = key
@@ -29,11 +36,13 @@ class MemoryKeyStore:
         kept = (key for key in self._keys.values() if tenant is None or key.tenant == tenant)
         return sorted((key for key in kept if key.id > after_id), key=lambda key: key.id)[:limit]
 
-    async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime) -> bool:
+    async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime, *, by: Origin = NOBODY) -> bool:
         old = self._keys.get(old_id)
         if old is None or not old.valid_at(now):
             return False
-        await self.add(new)
+        self._add(new)
+        rotated = of_key(Action.KEY_ROTATED, old, by, now, new_key_id=new.id)
+        append(self._data, [rotated, of_new_key(new, by, replaces=old_id)])
         self._keys[old_id] = replace(old, expire_time=min(old.expire_time or ends, ends))
         return True
 
@@ -42,9 +51,11 @@ class MemoryKeyStore:
         if key is not None and key.digest == before:
             self._keys[key_id] = replace(key, digest=after)
 
-    async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
+    async def revoke(self, key_id: str, tenant: str | None, now: datetime, *, by: Origin = NOBODY) -> Key | None:
         key = self._keys.get(key_id)
         if key is None or (tenant is not None and key.tenant != tenant):
             return None
-        self._keys[key_id] = revoked = replace(key, revoke_time=key.revoke_time or now)
-        return revoked
+        if key.revoke_time is None:
+            self._keys[key_id] = key = replace(key, revoke_time=now)
+            append(self._data, [of_key(Action.KEY_REVOKED, key, by, now)])
+        return key

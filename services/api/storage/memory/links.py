@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from services.api.domain.audit import MAILS, NOBODY, Action, Origin, of_link, of_new_link
 from services.api.domain.links import DownloadLink
+from services.api.storage.memory.audit import append
 from services.api.storage.memory.data import MemoryData
 
 
@@ -14,17 +16,18 @@ class MemoryLinkStore:
     def __init__(self, data: MemoryData) -> None:
         self._data = data
 
-    async def add(self, link: DownloadLink) -> None:
+    async def add(self, link: DownloadLink, *, by: Origin = NOBODY) -> None:
         if link.id in self._data.links or link.export_id not in self._data.records:
             raise ValueError(f"there is a link {link.id}, or no export {link.export_id}")
         self._data.links[link.id] = link
+        append(self._data, [of_new_link(link, by)])
 
     async def add_for_mail(self, link: DownloadLink) -> DownloadLink:
         wanted = (link.delivery_id, link.file_id)
         to_send = (each for each in self._data.links.values() if each.sealed_token is not None)
         there = next((each for each in to_send if (each.delivery_id, each.file_id) == wanted), None)
         if there is None:
-            await self.add(link)
+            await self.add(link, by=MAILS)
         return there or link
 
     async def find(self, link_id: str) -> DownloadLink | None:
@@ -34,7 +37,9 @@ class MemoryLinkStore:
         own = (each for each in self._data.links.values() if (each.tenant, each.export_id) == (tenant, export_id))
         return sorted((each for each in own if each.id > after_id), key=lambda each: each.id)[:limit]
 
-    async def use(self, link_id: str, use_id: str, now: datetime, repeated_since: datetime) -> DownloadLink | None:
+    async def use(
+        self, link_id: str, use_id: str, now: datetime, repeated_since: datetime, *, by: Origin = NOBODY
+    ) -> DownloadLink | None:
         link = self._data.links.get(link_id)
         if link is None or not link.valid_at(now):
             return None
@@ -43,11 +48,14 @@ class MemoryLinkStore:
         if link.used_up:
             return None
         self._data.links[link_id] = used = replace(link, uses=link.uses + 1, last_use_id=use_id, last_use_time=now)
+        append(self._data, [of_link(Action.LINK_USED, used, by, now)])
         return used
 
-    async def revoke(self, link_id: str, tenant: str, now: datetime) -> DownloadLink | None:
+    async def revoke(self, link_id: str, tenant: str, now: datetime, *, by: Origin = NOBODY) -> DownloadLink | None:
         link = self._data.links.get(link_id)
         if link is None or link.tenant != tenant:
             return None
-        self._data.links[link_id] = revoked = replace(link, revoke_time=link.revoke_time or now)
-        return revoked
+        if link.revoke_time is None:
+            self._data.links[link_id] = link = replace(link, revoke_time=now)
+            append(self._data, [of_link(Action.LINK_REVOKED, link, by, now)])
+        return link

@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.api.domain.audit import NOBODY, Origin, of_delivery
 from services.api.domain.notifications import MAX_OUTCOME_CHARACTERS, Channel, Delivery, DeliveryState, Held, Position
 from services.api.ports.exports import IdKind, IdMatch, IdRange
+from services.api.storage.memory.audit import append
 from services.api.storage.memory.data import MemoryData, settled
 from services.api.storage.memory.records import Announced
 from services.contract.errors import DeliveryNotFound
@@ -80,7 +82,7 @@ class MemoryOutbox:
         behind = [delivery for delivery in own if after is None or delivery.position > after]
         return sorted(behind, key=lambda delivery: delivery.position)[:limit]
 
-    async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:
+    async def redeliver(self, tenant: str, delivery_id: str, now: datetime, *, by: Origin = NOBODY) -> Delivery:
         announced = self._data.deliveries.get(delivery_id)
         if announced is None or announced.delivery.tenant != tenant:
             raise DeliveryNotFound(delivery_id)
@@ -92,6 +94,7 @@ class MemoryOutbox:
         }
         again = replace(announced.delivery, **pending)
         self._data.deliveries[delivery_id] = Announced(again)
+        append(self._data, [of_delivery(again, by, now)])
         return again
 
     def _pending(self) -> list[Delivery]:

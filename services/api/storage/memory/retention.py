@@ -71,6 +71,12 @@ class MemoryRetentionStore:
             del self._data.turns[name]
         return len(idle)
 
+    async def forget_audit(self, before: datetime, limit: int) -> int:
+        oldest = sorted(self._data.audit, key=lambda entry: (entry.time, entry.id))
+        over = {entry.id for entry in oldest[:limit] if entry.time < before}
+        self._data.audit = [entry for entry in self._data.audit if entry.id not in over]
+        return len(over)
+
     async def erase(self) -> bool:
         return True
 

@@ -3,6 +3,7 @@
 from services.api.domain.fairness import Fairness
 from services.api.domain.leases import LeasePolicy
 from services.api.ports.store import Store
+from services.api.storage.memory.audit import MemoryAuditStore
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.exports import MemoryExportStore
 from services.api.storage.memory.figures import MemoryQueueFigures
@@ -31,4 +32,5 @@ def memory_store(
         keys=MemoryKeyStore(data),
         usage=MemoryUsageStore(data),
         links=MemoryLinkStore(data),
+        audit=MemoryAuditStore(data),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from services.api.domain.audit import NOBODY, AuditEntry, Origin
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.fairness import Fairness, Shares
 from services.api.domain.history import Transition
@@ -12,6 +13,7 @@ from services.api.domain.links import DownloadLink
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Position
 from services.api.domain.quotas import UNLIMITED_QUOTAS, Quota, Quotas
 from services.api.domain.retry import Fate
+from services.api.ports.audit import AuditFilter, AuditPage, AuditPlace
 from services.api.ports.exports import ExportFilter, ExportPage, IdMatch, IdRange, Placed, RequestMark
 from services.api.ports.figures import Depth, RunningExport, TenantQueue
 from services.api.ports.retention import Kept
@@ -20,7 +22,7 @@ from services.api.storage.sql import history
 from services.api.storage.sql.database import Database
 from services.api.storage.sql.statements import statements_of
 from services.api.storage.sql.turns import Asked
-from services.api.storage.sql.verbs import figures, ids, keys, links
+from services.api.storage.sql.verbs import audit, figures, ids, keys, links
 from services.api.storage.sql.verbs.exports import Creation, ExportVerbs
 from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Release, Renewal
 from services.api.storage.sql.verbs.leases import LeaseVerbs
@@ -49,6 +51,7 @@ def sql_store(
         keys=SqlKeyStore(database),
         usage=SqlUsageStore(database, UsageVerbs(sql)),
         links=SqlLinkStore(database),
+        audit=SqlAuditStore(database),
     )
 
 
@@ -66,8 +69,11 @@ class SqlExportStore:
         mark: RequestMark | None,
         sealed_password: bytes | None = None,
         quotas: Quotas = UNLIMITED_QUOTAS,
+        *,
+        by: Origin = NOBODY,
     ) -> Export:
-        return await self._db.write_listed(self._verbs.create, Creation(export, spec, mark, sealed_password, quotas))
+        creation = Creation(export, spec, mark, sealed_password, quotas, by)
+        return await self._db.write_listed(self._verbs.create, creation)
 
     async def made_by(self, tenant: str, mark: RequestMark, now: datetime) -> Export | None:
         return await self._db.read(lambda db: self._verbs.made_by(db, tenant, mark, now))
@@ -97,19 +103,28 @@ class SqlExportStore:
     async def first_queued(self, tenant: str) -> list[str]:
         return await self._db.read(lambda db: self._verbs.first_queued(db, tenant))
 
-    async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:
+    async def cancel(
+        self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool, by: Origin = NOBODY
+    ) -> tuple[Export, str]:
         return await self._db.write(
-            lambda db: self._verbs.cancel(db, tenant, export_id, now, only_if_queued=only_if_queued)
+            lambda db: self._verbs.cancel(db, tenant, export_id, now, only_if_queued=only_if_queued, by=by)
         )
 
-    async def delete(self, tenant: str, export_id: str, now: datetime) -> Export | None:
-        return await self._db.write(lambda db: self._verbs.delete(db, tenant, export_id, now))
+    async def delete(self, tenant: str, export_id: str, now: datetime, *, by: Origin = NOBODY) -> Export | None:
+        return await self._db.write(lambda db: self._verbs.delete(db, tenant, export_id, now, by=by))
 
     async def retry(
-        self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None, now: datetime
+        self,
+        tenant: str,
+        export_id: str,
+        budget: int,
+        sealed_password: bytes | None,
+        now: datetime,
+        *,
+        by: Origin = NOBODY,
     ) -> Export:
         return await self._db.write(
-            lambda db: self._verbs.retry(db, tenant, export_id, budget, sealed_password=sealed_password, now=now)
+            lambda db: self._verbs.retry(db, tenant, export_id, budget, sealed_password=sealed_password, now=now, by=by)
         )
 
     async def transitions(
@@ -229,8 +244,8 @@ class SqlOutbox:
     async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
         return await self._db.read(lambda db: ids.of_deliveries(db, tenant, within, limit))
 
-    async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:
-        return await self._db.write(lambda db: self._verbs.redeliver(db, tenant, delivery_id, now))
+    async def redeliver(self, tenant: str, delivery_id: str, now: datetime, *, by: Origin = NOBODY) -> Delivery:
+        return await self._db.write(lambda db: self._verbs.redeliver(db, tenant, delivery_id, now, by=by))
 
     async def _end(self, held: Held, state: DeliveryState, outcome: str, now: datetime) -> bool:
         return await self._db.write_listed(self._verbs.end, Settled(held, outcome, now, state))
@@ -254,6 +269,9 @@ class SqlRetentionStore:
 
     async def forget(self, now: datetime, rows_kept: timedelta, limit: int) -> int:
         return await self._db.write(lambda db: self._verbs.forget(db, now, rows_kept, limit))
+
+    async def forget_audit(self, before: datetime, limit: int) -> int:
+        return await self._db.write(lambda db: self._verbs.forget_audit(db, before, limit))
 
     async def erase(self) -> bool:
         return await self._db.erase()
@@ -282,8 +300,8 @@ class SqlKeyStore:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    async def add(self, key: Key) -> None:
-        await self._db.write(lambda db: keys.add(db, key))
+    async def add(self, key: Key, *, by: Origin = NOBODY) -> None:
+        await self._db.write(lambda db: keys.add(db, key, by=by))
 
     async def find(self, key_id: str) -> Key | None:
         return await self._db.read(lambda db: keys.find(db, key_id))
@@ -294,14 +312,14 @@ class SqlKeyStore:
     async def page(self, tenant: str | None, after_id: str, limit: int) -> Sequence[Key]:
         return await self._db.read(lambda db: keys.page(db, tenant, after_id, limit))
 
-    async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime) -> bool:
-        return await self._db.write(lambda db: keys.replace(db, old_id, new, ends, now))
+    async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime, *, by: Origin = NOBODY) -> bool:
+        return await self._db.write(lambda db: keys.replace(db, old_id, new, ends, now, by=by))
 
     async def redigest(self, key_id: str, before: bytes, after: bytes) -> None:
         await self._db.write(lambda db: keys.redigest(db, key_id, before, after))
 
-    async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
-        return await self._db.write(lambda db: keys.revoke(db, key_id, tenant, now))
+    async def revoke(self, key_id: str, tenant: str | None, now: datetime, *, by: Origin = NOBODY) -> Key | None:
+        return await self._db.write(lambda db: keys.revoke(db, key_id, tenant, now, by=by))
 
 
 class SqlLinkStore:
@@ -310,8 +328,8 @@ class SqlLinkStore:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    async def add(self, link: DownloadLink) -> None:
-        await self._db.write(lambda db: links.add(db, link))
+    async def add(self, link: DownloadLink, *, by: Origin = NOBODY) -> None:
+        await self._db.write(lambda db: links.add(db, link, by=by))
 
     async def add_for_mail(self, link: DownloadLink) -> DownloadLink:
         return await self._db.write(lambda db: links.add_for_mail(db, link))
@@ -322,8 +340,24 @@ class SqlLinkStore:
     async def page(self, tenant: str, export_id: str, after_id: str, limit: int) -> Sequence[DownloadLink]:
         return await self._db.read(lambda db: links.page(db, tenant, export_id, after_id, limit))
 
-    async def use(self, link_id: str, use_id: str, now: datetime, repeated_since: datetime) -> DownloadLink | None:
-        return await self._db.write(lambda db: links.use(db, link_id, use_id, now, repeated_since))
+    async def use(
+        self, link_id: str, use_id: str, now: datetime, repeated_since: datetime, *, by: Origin = NOBODY
+    ) -> DownloadLink | None:
+        return await self._db.write(lambda db: links.use(db, link_id, use_id, now, repeated_since, by=by))
 
-    async def revoke(self, link_id: str, tenant: str, now: datetime) -> DownloadLink | None:
-        return await self._db.write(lambda db: links.revoke(db, link_id, tenant, now))
+    async def revoke(self, link_id: str, tenant: str, now: datetime, *, by: Origin = NOBODY) -> DownloadLink | None:
+        return await self._db.write(lambda db: links.revoke(db, link_id, tenant, now, by=by))
+
+
+class SqlAuditStore:
+    """An AuditStore in a SQL database."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def add(self, entries: Sequence[AuditEntry]) -> None:
+        await self._db.write_listed(audit.append_all, entries)
+
+    async def page(self, filter_: AuditFilter, after: AuditPlace | None, limit: int) -> AuditPage:
+        holder = "" if filter_.tenant is None else filter_.tenant
+        return await self._db.read_list(holder, lambda db: audit.page(db, filter_, after, limit))

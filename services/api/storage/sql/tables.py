@@ -232,6 +232,36 @@ transitions = sa.Table(
     sa.Index("transitions_of_export", "export_id", "id"),
 )
 
+audit = sa.Table(
+    "audit",
+    metadata,
+    # Entries are only added. Triggers of the migrations refuse to change one, and to delete one that is not older than
+    # the horizon. No foreign key: an entry outlives what it is about.
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Column("tenant", Text, nullable=False),
+    sa.Column("action", Text, nullable=False),
+    sa.Column("resource", Text, nullable=False),
+    sa.Column("principal", Text, nullable=False),
+    sa.Column("request_id", Text, nullable=False),
+    sa.Column("peer", Text, nullable=False),
+    sa.Column("bytes", sa.BigInteger),
+    sa.Column("details", Json, nullable=False),
+    sa.Index("audit_by_time", "time", "id"),
+    sa.Index("audit_of_tenant", "tenant", "time", "id"),
+    sa.Index("audit_of_resource", "resource", "time", "id"),
+    sqlite_autoincrement=True,  # an id is never used twice, even if all entries are deleted
+)
+
+audit_horizon = sa.Table(
+    "audit_horizon",
+    metadata,
+    # One row: the time before which entries of the audit trail may be deleted.
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("deletable_before", UtcTime, nullable=False),
+    sa.CheckConstraint("id = 1", name="one_row"),
+)
+
 deliveries = sa.Table(
     "deliveries",
     metadata,

@@ -7,6 +7,7 @@ from functools import cache
 
 import sqlalchemy as sa
 
+from services.api.domain.audit import NOBODY, Action, AuditEntry, Origin, of_export
 from services.api.domain.export import Export
 from services.api.domain.history import Actor
 from services.api.domain.quotas import UNLIMITED_QUOTAS, Quotas
@@ -28,6 +29,7 @@ from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import EXPORT_COLUMNS, NEW_COLUMNS, Row, new_row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, requests
+from services.api.storage.sql.verbs import audit
 from services.api.storage.sql.verbs.usage import UsageVerbs
 from services.contract.errors import (
     ExportDeleted,
@@ -72,6 +74,7 @@ class Creation:
     mark: RequestMark | None
     sealed_password: bytes | None = field(repr=False)
     quotas: Quotas = UNLIMITED_QUOTAS
+    by: Origin = NOBODY
 
 
 class ExportVerbs:
@@ -130,6 +133,7 @@ class ExportVerbs:
         _insert.run_each(db, rows)
         if new:
             self._history.created(db, [each.export for each in new])
+            audit.append(db, [_creating(each) for each in new])
 
     def _takes(self, db: sa.Connection, export: Export, mark: RequestMark) -> bool:
         """Whether the request_id now identifies this export. False if it identifies another one."""
@@ -150,12 +154,20 @@ class ExportVerbs:
         return _the_same(row, mark)
 
     def cancel(
-        self, db: sa.Connection, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool
+        self,
+        db: sa.Connection,
+        tenant: str,
+        export_id: str,
+        now: datetime,
+        *,
+        only_if_queued: bool,
+        by: Origin = NOBODY,
     ) -> tuple[Export, str]:
         change = changes.CANCEL_QUEUED if only_if_queued else changes.CANCEL
         row = db.execute(change, {"of_tenant": tenant, "of_id": export_id, "now": now}).mappings().first()
         if row is not None:
             (export,) = self._history.happened(db, Event.CANCEL, [row], Actor.CALLER)
+            audit.append(db, [of_export(Action.EXPORT_CANCELLED, export, by, now)])
             return export, row["ended_lease_id"] or ""
         return _cancelled_before(self.get(db, tenant, export_id), export_id), ""
 
@@ -168,12 +180,14 @@ class ExportVerbs:
         *,
         sealed_password: bytes | None,
         now: datetime,
+        by: Origin = NOBODY,
     ) -> Export:
         of = {"of_tenant": tenant, "of_id": export_id, "now": now, "budget": budget}
         of |= {"new_password": sealed_password, "with_password": sealed_password is not None}
         row = db.execute(changes.RETRY, of).mappings().first()
         if row is not None:
             (export,) = self._history.happened(db, Event.RETRY, [row], Actor.OPERATOR)
+            audit.append(db, [of_export(Action.EXPORT_RETRIED, export, by, now, attempts=str(budget))])
             return export
         there = self.get(db, tenant, export_id)
         if there is None:
@@ -183,10 +197,14 @@ class ExportVerbs:
         because = BECAUSE_CANCELLED if there.cancel_reason is CancelReason.REQUESTED else ""
         raise IllegalTransition(export_id, there.state.value, "retry", because)
 
-    def delete(self, db: sa.Connection, tenant: str, export_id: str, now: datetime) -> Export | None:
+    def delete(
+        self, db: sa.Connection, tenant: str, export_id: str, now: datetime, *, by: Origin = NOBODY
+    ) -> Export | None:
         row = db.execute(changes.DELETE, {"of_tenant": tenant, "of_id": export_id, "now": now}).mappings().first()
         if row is not None:
-            return to_export(row)
+            deleted = to_export(row)
+            audit.append(db, [of_export(Action.EXPORT_DELETED, deleted, by, now)])
+            return deleted
         there = _row(db, tenant, export_id)
         if there is None:
             raise ExportNotFound(export_id)
@@ -221,6 +239,10 @@ class ExportVerbs:
 
     def first_queued(self, db: sa.Connection, tenant: str) -> list[str]:
         return [*db.execute(_first_queued, {"of_tenant": tenant}).scalars()]
+
+
+def _creating(creation: Creation) -> AuditEntry:
+    return of_export(Action.EXPORT_CREATED, creation.export, creation.by, creation.export.create_time)
 
 
 @cache

@@ -5,10 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.api.domain.audit import NOBODY, Action, Origin, of_key, of_new_key
 from services.api.domain.keys import Holder, Key, Scope
 from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.tables import keys
+from services.api.storage.sql.verbs import audit
 
 _c = keys.c
 _id = sa.bindparam("key_id", type_=sa.Text)
@@ -20,12 +22,15 @@ _end = (
     .where(_c.id == _id, _c.revoke_time.is_(None))
     .where(sa.or_(_c.expire_time.is_(None), _c.expire_time > sa.bindparam("at", type_=UtcTime)))
     .values(expire_time=sa.case((_c.expire_time < _ends, _c.expire_time), else_=_ends))
+    .returning(keys)
 )
 _of_tenant = sa.bindparam("of_tenant", type_=sa.Text)
+_seen = sa.or_(_of_tenant.is_(None), _c.tenant == _of_tenant)
+_by_id_if_seen = _by_id.where(_seen)
 _revoke = (
     sa.update(keys)
-    .where(_c.id == _id, sa.or_(_of_tenant.is_(None), _c.tenant == _of_tenant))
-    .values(revoke_time=sa.func.coalesce(_c.revoke_time, sa.bindparam("now", type_=UtcTime)))
+    .where(_c.id == _id, _seen, _c.revoke_time.is_(None))
+    .values(revoke_time=sa.bindparam("now", type_=UtcTime))
     .returning(keys)
 )
 _redigest = (
@@ -35,8 +40,9 @@ _redigest = (
 )
 
 
-def add(db: sa.Connection, key: Key) -> None:
+def add(db: sa.Connection, key: Key, *, by: Origin = NOBODY) -> None:
     db.execute(sa.insert(keys), _row_of(key))
+    audit.append(db, [of_new_key(key, by)])
 
 
 def find(db: sa.Connection, key_id: str) -> Key | None:
@@ -54,19 +60,28 @@ def page(db: sa.Connection, tenant: str | None, after_id: str, limit: int) -> li
     return [_key_of(row) for row in db.execute(wanted).mappings()]
 
 
-def replace(db: sa.Connection, old_id: str, new: Key, ends: datetime, now: datetime) -> bool:
-    ended = db.execute(_end, {"key_id": old_id, "ends": ends, "at": now}).rowcount == 1
-    if ended:
-        add(db, new)
-    return ended
+def replace(db: sa.Connection, old_id: str, new: Key, ends: datetime, now: datetime, *, by: Origin = NOBODY) -> bool:
+    old = _first(db.execute(_end, {"key_id": old_id, "ends": ends, "at": now}))
+    if old is None:
+        return False
+    db.execute(sa.insert(keys), _row_of(new))
+    audit.append(
+        db, [of_key(Action.KEY_ROTATED, old, by, now, new_key_id=new.id), of_new_key(new, by, replaces=old_id)]
+    )
+    return True
 
 
 def redigest(db: sa.Connection, key_id: str, before: bytes, after: bytes) -> None:
     db.execute(_redigest, {"key_id": key_id, "digest_before": before, "digest_after": after})
 
 
-def revoke(db: sa.Connection, key_id: str, tenant: str | None, now: datetime) -> Key | None:
-    return _first(db.execute(_revoke, {"key_id": key_id, "of_tenant": tenant, "now": now}))
+def revoke(db: sa.Connection, key_id: str, tenant: str | None, now: datetime, *, by: Origin = NOBODY) -> Key | None:
+    of = {"key_id": key_id, "of_tenant": tenant}
+    revoked = _first(db.execute(_revoke, {**of, "now": now}))
+    if revoked is None:
+        return _first(db.execute(_by_id_if_seen, of))
+    audit.append(db, [of_key(Action.KEY_REVOKED, revoked, by, now)])
+    return revoked
 
 
 def _first(result: sa.CursorResult[Any]) -> Key | None:

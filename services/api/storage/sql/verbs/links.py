@@ -6,9 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.api.domain.audit import MAILS, NOBODY, Action, Origin, of_link, of_new_link
 from services.api.domain.links import DownloadLink
 from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.tables import links
+from services.api.storage.sql.verbs import audit
 
 _c = links.c
 _FIELDS = tuple(each.name for each in fields(DownloadLink))
@@ -28,36 +30,34 @@ _to_send = sa.select(links).where(
     _c.file_id == sa.bindparam("of_file", type_=sa.Text),
     _c.sealed_token.is_not(None),
 )
+_valid = (_c.revoke_time.is_(None), _c.expire_time > _now)
 _use_id = sa.bindparam("use_id", type_=sa.Text)
 _repeated = sa.and_(_c.last_use_id == _use_id, _c.last_use_time > sa.bindparam("since", type_=UtcTime))
 _use = (
     sa.update(links)
-    .where(_c.id == _id, _c.revoke_time.is_(None), _c.expire_time > _now)
-    .where(sa.or_(_c.max_uses == 0, _c.uses < _c.max_uses, _repeated))
-    .values(
-        uses=_c.uses + sa.case((_repeated, 0), else_=1),
-        last_use_time=sa.case((_repeated, _c.last_use_time), else_=_now),
-        last_use_id=_use_id,
-    )
+    .where(_c.id == _id, *_valid, sa.not_(_repeated), sa.or_(_c.max_uses == 0, _c.uses < _c.max_uses))
+    .values(uses=_c.uses + 1, last_use_time=_now, last_use_id=_use_id)
     .returning(links)
 )
+_used_before = _by_id.where(*_valid, _repeated)
 _revoke = (
     sa.update(links)
-    .where(_c.id == _id, _c.tenant == _tenant)
-    .values(revoke_time=sa.func.coalesce(_c.revoke_time, _now))
+    .where(_c.id == _id, _c.tenant == _tenant, _c.revoke_time.is_(None))
+    .values(revoke_time=_now)
     .returning(links)
 )
 
 
-def add(db: sa.Connection, link: DownloadLink) -> None:
+def add(db: sa.Connection, link: DownloadLink, *, by: Origin = NOBODY) -> None:
     db.execute(sa.insert(links), _row_of(link))
+    audit.append(db, [of_new_link(link, by)])
 
 
 def add_for_mail(db: sa.Connection, link: DownloadLink) -> DownloadLink:
     """Nobody else adds one for the same delivery meanwhile: each is held by one process, and its index is unique."""
     there = _first(db.execute(_to_send, {"of_delivery": link.delivery_id, "of_file": link.file_id}))
     if there is None:
-        add(db, link)
+        add(db, link, by=MAILS)
     return there or link
 
 
@@ -70,12 +70,25 @@ def page(db: sa.Connection, tenant: str, export_id: str, after_id: str, limit: i
     return [_link_of(row) for row in db.execute(_of_export, given).mappings()]
 
 
-def use(db: sa.Connection, link_id: str, use_id: str, now: datetime, repeated_since: datetime) -> DownloadLink | None:
-    return _first(db.execute(_use, {"of_id": link_id, "use_id": use_id, "now": now, "since": repeated_since}))
+def use(
+    db: sa.Connection, link_id: str, use_id: str, now: datetime, repeated_since: datetime, *, by: Origin = NOBODY
+) -> DownloadLink | None:
+    """Count a use, unless it is the last one repeated: whoever else repeats it meanwhile, one of them counts it."""
+    given = {"of_id": link_id, "use_id": use_id, "now": now, "since": repeated_since}
+    used = _first(db.execute(_use, given))
+    if used is None:
+        return _first(db.execute(_used_before, given))
+    audit.append(db, [of_link(Action.LINK_USED, used, by, now)])
+    return used
 
 
-def revoke(db: sa.Connection, link_id: str, tenant: str, now: datetime) -> DownloadLink | None:
-    return _first(db.execute(_revoke, {"of_id": link_id, "of_tenant": tenant, "now": now}))
+def revoke(db: sa.Connection, link_id: str, tenant: str, now: datetime, *, by: Origin = NOBODY) -> DownloadLink | None:
+    revoked = _first(db.execute(_revoke, {"of_id": link_id, "of_tenant": tenant, "now": now}))
+    if revoked is None:
+        there = find(db, link_id)
+        return there if there and there.tenant == tenant else None
+    audit.append(db, [of_link(Action.LINK_REVOKED, revoked, by, now)])
+    return revoked
 
 
 def _first(result: sa.CursorResult[Any]) -> DownloadLink | None:

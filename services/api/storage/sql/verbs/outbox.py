@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.api.domain.audit import NOBODY, Origin, of_delivery
 from services.api.domain.export import Export
 from services.api.domain.notifications import (
     MAX_OUTCOME_CHARACTERS,
@@ -29,6 +30,7 @@ from services.api.storage.sql.rows import Row
 from services.api.storage.sql.settlements import HELD, PENDING
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import deliveries, exports, links
+from services.api.storage.sql.verbs import audit
 from services.contract.errors import DeliveryNotFound
 
 _d = deliveries.c
@@ -198,11 +200,15 @@ class OutboxVerbs:
         rows = db.execute(query, {"of_id": export_id, "of_tenant": tenant}).mappings()
         return [to_delivery(row) for row in rows]
 
-    def redeliver(self, db: sa.Connection, tenant: str, delivery_id: str, now: datetime) -> Delivery:
+    def redeliver(
+        self, db: sa.Connection, tenant: str, delivery_id: str, now: datetime, *, by: Origin = NOBODY
+    ) -> Delivery:
         row = db.execute(_redeliver, {"of_id": delivery_id, "of_tenant": tenant, "now": now}).mappings().first()
         if row is None:
             raise DeliveryNotFound(delivery_id)
-        return to_delivery(row)
+        delivery = to_delivery(row)
+        audit.append(db, [of_delivery(delivery, by, now)])
+        return delivery
 
 
 @cache

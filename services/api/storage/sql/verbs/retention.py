@@ -14,6 +14,8 @@ from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import (
+    audit,
+    audit_horizon,
     deliveries,
     exports,
     in_states,
@@ -65,6 +67,8 @@ _dead_links = sa.delete(links).where(
 )
 _store = sa.select(installation.c.store_id)
 _any_export = sa.select(_c.id).limit(1)
+_over = sa.select(audit.c.id).where(audit.c.time < _before).order_by(audit.c.time, audit.c.id).limit(_count)
+_forget_audit = sa.delete(audit).where(audit.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 class RetentionVerbs:
@@ -72,6 +76,7 @@ class RetentionVerbs:
 
     def __init__(self, sql: Statements) -> None:
         self._keep_store = sql.keep_store
+        self._set_horizon = sql.dialect.insert_or_set(audit_horizon, ("deletable_before",))
 
     def belongs_to(self, db: sa.Connection, store_id: str, *, is_empty: bool) -> str:
         known = db.execute(_store).scalar()
@@ -101,6 +106,13 @@ class RetentionVerbs:
         if ids := [*old, *gone]:
             removed += db.execute(_forget, {"ids": ids}).rowcount
         return removed
+
+    def forget_audit(self, db: sa.Connection, before: datetime, limit: int) -> int:
+        over = db.execute(_over, {"before": before, "count": limit}).scalars().all()
+        if not over:
+            return 0
+        db.execute(self._set_horizon, {"id": 1, "deletable_before": before})
+        return db.execute(_forget_audit, {"ids": over}).rowcount
 
 
 def _kept(row: Row | None, lease: LeaseRef, latest: datetime) -> Kept:
