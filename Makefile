@@ -33,7 +33,7 @@ same = diff -r -x '*.proto' -x py.typed -x __pycache__ $(1) $(2)
 demo: $(SAMPLE) ## Run the main job on real data: three exports into build/demo/
 	@$(BIN)/python -m demo
 
-run: $(SAMPLE) ## Leave both services running on the sample, for trying things out
+run: $(SAMPLE) ## Leave all three services running on the sample, for trying things out
 	@$(BIN)/python -m demo serve
 
 sample: $(SAMPLE) ## Build the sample data in build/sample/

@@ -1,4 +1,4 @@
-"""`python -m demo`: export the sample data. `python -m demo serve`: run both services until Ctrl-C."""
+"""`python -m demo`: export the sample data. `python -m demo serve`: run all three services until Ctrl-C."""
 
 import json
 import os
@@ -16,12 +16,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from demo.processes import DidNotStart, Services, running
+from demo.processes import DidNotStart, ServiceProcess, Services, running, start_gateway
 from sample import DEMO_ENTITY
 
 SAMPLE = Path("build/sample")
 OUT = Path("build/demo")
 STATE = Path("build/demo-data")
+HTTP_ADDRESS = "127.0.0.1:8080"
 ADDRESSES = {"EXPORTD_LISTEN": "127.0.0.1:50051", "EXPORTD_QUEUE_LISTEN": "127.0.0.1:50052"}
 PASSED_ON = ("EXPORTD_API_METRICS", "EXPORTD_WORKER_METRICS", "EXPORTD_LOG_FORMAT")
 
@@ -67,9 +68,14 @@ def _serve(console: Console) -> None:
     more = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     data_dir = Path(os.environ.get("EXPORTD_DATA_DIR", STATE))
     with running(SAMPLE, data_dir, listen, queue_listen, **more) as services:
-        for line in _invitation(services):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-        stop.wait()
+        http = os.environ.get("EXPORTD_GATEWAY_LISTEN", HTTP_ADDRESS)
+        gateway = start_gateway(services.target, data_dir, http, **more)
+        try:
+            for line in (*_invitation(services), *_http_invitation(gateway)):
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
+            stop.wait()
+        finally:
+            gateway.terminate()
 
 
 def _invitation(services: Services) -> Iterator[str]:
@@ -81,7 +87,17 @@ def _invitation(services: Services) -> Iterator[str]:
     yield "try, in another terminal:"
     yield f"  .venv/bin/exportctl collections{target}"
     yield f"  .venv/bin/exportctl create /airports -o airports.xlsx{target}"
-    yield "Ctrl-C stops both"
+
+
+def _http_invitation(gateway: ServiceProcess) -> Iterator[str]:
+    """Yield suggestions of commands that reach the gateway, and the end of the invitation."""
+    url = f"http://127.0.0.1:{gateway.first_line['port']}"
+    body = '{"uri": "/airports", "format": "FORMAT_CSV"}'
+    yield f"or over HTTP (a browser: {url}/docs; log: {gateway.log}):"
+    yield f"  curl -H 'Content-Type: application/json' -d '{body}' {url}/v1/exports"
+    yield f"  curl '{url}/v1/exports?pageSize=1'"
+    yield f"  curl -OJ {url}/v1/exports/ID/content"
+    yield "Ctrl-C stops all"
 
 
 def _demonstrate(console: Console) -> None:

@@ -140,6 +140,13 @@ def start_worker(sources: Path, data_dir: Path, queue: str, *, begin: Begin = in
     ).wait_started()
 
 
+def start_gateway(target: str, data_dir: Path, listen: str, *, begin: Begin = installed, **more: str) -> ServiceProcess:
+    """Start a gateway before the api at `target` and wait until it serves. Raises DidNotStart."""
+    settings = {"EXPORTD_TARGET": target, "EXPORTD_GATEWAY_LISTEN": listen, "EXPORTD_GATEWAY_METRICS": "off"}
+    log = data_dir / "gateway.log"
+    return ServiceProcess("exportd-gateway", settings | more, log, "serving", begin).wait_started()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Both running services. `target` is the address of the api for callers."""

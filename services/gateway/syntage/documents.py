@@ -18,6 +18,9 @@ _STATUS: Mapping[str, str] = {
     "FAILED": "pending",  # it will run again
     "CANCELLED": "failed",
 }
+_PARAMETERS: Mapping[str, str] = {"page_token": "cursor", "page_size": "itemsPerPage"}
+"""Fields that have another name in the dialect."""
+
 _WORDS = re.compile("_([a-z])")
 
 
@@ -76,7 +79,7 @@ def error_document(error: ExportdError, request_id: str) -> dict[str, Any]:
 
 def property_path(field: str) -> str:
     """Return the path of a field in camelCase: `file_types[0]` is `fileTypes[0]`."""
-    return _WORDS.sub(lambda found: found[1].upper(), field)
+    return _PARAMETERS.get(field) or _WORDS.sub(lambda found: found[1].upper(), field)
 
 
 def time_text(time: Timestamp) -> str:

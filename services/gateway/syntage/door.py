@@ -15,6 +15,7 @@ from services.gateway.http.idempotency import make_repeatable
 from services.gateway.http.missing import by_its_id
 from services.gateway.http.problems import MEDIA_TYPE, answer, headers_of, status_of
 from services.gateway.http.request_ids import request_id_of
+from services.gateway.syntage.collections import collection_document, list_request
 from services.gateway.syntage.documents import error_document, export_document, file_document
 from services.gateway.syntage.requests import create_request
 
@@ -34,6 +35,7 @@ class SyntageDoor:
         """Add all routes."""
         for verb, path, handler in (
             ("POST", "/exports", self._create),
+            ("GET", "/exports", self._list),
             ("GET", "/exports/{id}", self._export),
             ("GET", "/files/{id}", self._file),
             ("GET", "/files/{id}/download", self._download),
@@ -48,6 +50,11 @@ class SyntageDoor:
         export = await self._around.api.call("CreateExport", message, caller)
         location = {"Location": f"/exports/{export.id}"}
         return _document(export_document(export), HTTPStatus.ACCEPTED, location)
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        caller, message = self._around.credentials.of(request), list_request(request.query)
+        page = await self._around.api.call("ListExports", message, caller)
+        return _document(collection_document(page, request.query))
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
         caller, message = self._around.credentials.of(request), GetExportRequest(export_id=_id(request))

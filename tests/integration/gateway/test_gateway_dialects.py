@@ -101,6 +101,32 @@ class TestSyntage:
             async with gateway.session.get(f"{gateway.url}/files/{one['id']}/download") as answer:
                 assert (answer.status, await answer.read()) == (200, content)
 
+    async def test_exports_are_listed_in_pages_that_lead_to_each_other(self, gateway: Gateway) -> None:
+        ids = [(await self.create(gateway))["id"] for _ in range(3)]
+        path, seen, pages = "/exports?itemsPerPage=2", list[str](), 0
+        while path:
+            page = await gateway.json("GET", path)
+            assert (page["@id"], page["@type"], page["hydra:view"]["@id"]) == ("/exports", "hydra:Collection", path)
+            seen += [each["id"] for each in page["hydra:member"]]
+            path, pages = page["hydra:view"].get("hydra:next", ""), pages + 1
+        assert (seen, pages) == (ids[::-1], 2)
+        assert (await gateway.json("GET", "/exports"))["hydra:view"]["@id"] == "/exports"
+
+    @pytest.mark.parametrize(
+        ("query", "path"),
+        [
+            ("itemsPerPage=0", "itemsPerPage"),
+            ("itemsPerPage=1001", "itemsPerPage"),
+            ("itemsPerPage=x", "itemsPerPage"),
+            ("itemsPerPage=1&itemsPerPage=2", "itemsPerPage"),
+            ("cursor=none", "cursor"),
+            ("page=2", "page"),
+        ],
+    )
+    async def test_a_mistake_in_a_list_names_its_parameter(self, gateway: Gateway, query: str, path: str) -> None:
+        refused = await gateway.json("GET", f"/exports?{query}", 400)
+        assert [each["propertyPath"] for each in refused["violations"]] == [path]
+
     async def test_a_cancelled_export_has_failed(self, gateway: Gateway) -> None:
         created = await self.create(gateway)
         await gateway.json("POST", f"/v1/exports/{created['id']}:cancel")

@@ -1,4 +1,4 @@
-"""The lines of docs/http.md do what they say."""
+"""The lines of docs/http.md and docs/from-other-products.md do what they say."""
 
 import asyncio
 import shutil
@@ -13,9 +13,9 @@ from tests.integration.api.conftest import Worker
 from tests.integration.gateway.conftest import Gateway
 from tests.patience import PATIENCE_S
 
-PAGE = "docs/http.md"
+PAGES = ("docs/http.md", "docs/from-other-products.md")
 ADDRESS = "http://127.0.0.1:8080"
-LINES = [line for line in pages.commands(PAGE) if line.startswith("curl ")]
+LINES = list(dict.fromkeys(line for page in PAGES for line in pages.commands(page) if line.startswith("curl ")))
 CATALOG = """
 [sources.shop]
 kind = "sql"
