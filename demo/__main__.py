@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from demo.processes import DidNotStart, ServiceProcess, Services, running, start_gateway
+from demo.processes import DidNotStart, ServiceProcess, Services, installed, running, start_gateway
 from sample import DEMO_ENTITY
 
 SAMPLE = Path("build/sample")
@@ -69,7 +69,7 @@ def _serve(console: Console) -> None:
     data_dir = Path(os.environ.get("EXPORTD_DATA_DIR", STATE))
     with running(SAMPLE, data_dir, listen, queue_listen, **more) as services:
         http = os.environ.get("EXPORTD_GATEWAY_LISTEN", HTTP_ADDRESS)
-        gateway = start_gateway(services.target, data_dir, http, **more)
+        gateway = start_gateway(services.target, data_dir, http, begin=installed, **more)
         try:
             for line in (*_invitation(services), *_http_invitation(gateway)):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)

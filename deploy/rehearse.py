@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from dockerfile_parse import DockerfileParser
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 COMPOSE = ROOT / "deploy" / "compose"
-TARGETS = ("api", "worker", "client")
+TARGETS = ("api", "worker", "gateway", "client")
 PATIENCE_S = 120
 _HOST = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/proc", "/dev", sys.base_prefix)
 """What stands in for the base image."""
@@ -204,8 +205,8 @@ def _free_ports(count: int) -> list[str]:
 
 
 def _exported(stages: Mapping[str, Image]) -> str:
-    """Export the collection of deploy/compose through all three images; return the file's text."""
-    listen, queue, metrics, worker_metrics = _free_ports(4)
+    """Export the collection of deploy/compose through all four images; return the file's text."""
+    listen, queue, metrics, worker_metrics, http, http_metrics = _free_ports(6)
     with tempfile.TemporaryDirectory(prefix="exportd-rehearsal-") as folder:
         shared = Path(folder)
         shared.chmod(0o755)
@@ -225,6 +226,9 @@ def _exported(stages: Mapping[str, Image]) -> str:
             stack.enter_context(_service(stages["api"], EXPORTD_API_METRICS=metrics, **api, **binds))
             worker = {"EXPORTD_SOURCES": f"{shared}/sources.toml", "EXPORTD_QUEUE_ADDRESS": queue}
             stack.enter_context(_service(stages["worker"], EXPORTD_WORKER_METRICS=worker_metrics, **worker, **binds))
+            gateway = {"EXPORTD_TARGET": listen, "EXPORTD_GATEWAY_LISTEN": http}
+            stack.enter_context(_service(stages["gateway"], EXPORTD_GATEWAY_METRICS=http_metrics, **gateway))
+            _look_at(f"http://{http}/v1/collections")
             create = [
                 *stages["client"].entrypoint,
                 "--target",
@@ -236,6 +240,13 @@ def _exported(stages: Mapping[str, Image]) -> str:
             ]
             subprocess.run(stages["client"].command(create), check=True)
         return (state / "cities.csv").read_text(encoding="utf-8")
+
+
+def _look_at(url: str) -> None:
+    """Check that the gateway answers with the collection of the example."""
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - of this machine
+        if b"/cities" not in answer.read():
+            raise RuntimeError(f"{url} does not show the collection /cities")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from services.api import settings_help as api_settings
+from services.gateway import settings_help as gateway_settings
 from services.worker import settings_help as worker_settings
 from tests.docs import alerts_reference
 
@@ -33,7 +34,7 @@ OWN = {"EXPORTD_DATABASE_PASSWORD", "EXPORTD_STORE_SECRET"}
 
 SETTING = re.compile(r"\bEXPORTD_[A-Z_]+[A-Z]\b")
 METRIC = re.compile(r"\bexportd_[a-z_]+\b")
-IMAGE = re.compile(r"\bexport(?:d-api|d-worker|ctl):([0-9.]+)")
+IMAGE = re.compile(r"\bexport(?:d-api|d-worker|d-gateway|ctl):([0-9.]+)")
 
 
 def ran(*command: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -50,7 +51,7 @@ def files() -> list[Path]:
 
 @pytest.mark.parametrize("file", files(), ids=lambda path: path.name)
 def test_a_setting_is_one_that_there_is(file: Path) -> None:
-    known = {*api_settings.HELP, *worker_settings.HELP} | CLIENTS | OWN
+    known = {*api_settings.HELP, *worker_settings.HELP, *gateway_settings.HELP} | CLIENTS | OWN
     known |= {f"{name}_FILE" for name in known if name.endswith(("_TOKEN", "_KEY", "_PASSWORD", "_DATABASE"))}
     assert {*SETTING.findall(file.read_text(encoding="utf-8"))} <= known
 
