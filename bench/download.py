@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,7 +44,7 @@ _NAMES = ("download_vs_stream", "client_download_vs_stream")
 
 
 @dataclass(frozen=True, slots=True)
-class _Ran:
+class Ran:
     """One download: elapsed seconds, and processor seconds of the sending and of the reading process."""
 
     seconds: float
@@ -66,13 +66,13 @@ def download() -> Iterator[Result]:
 
 
 def _beside(service: Service, done: Export) -> Iterator[Result]:
-    with _bare(service.stored(done)) as (pid, target):
-        bare = Asked(target, METHOD, done.file.size_bytes)
-        first = _run(service.processes["api"], _ours(service, done), done)
-        best = _in_turns({
-            "api": lambda: _run(service.processes["api"], _ours(service, done), done),
-            "client": lambda: _run(service.processes["api"], _to_file(service, done), done),
-            "peer": lambda: _run(pid, bare, done),
+    with bare(service.stored(done)) as (pid, target):
+        stream = Asked(target, METHOD, done.file.size_bytes)
+        first = run((service.processes["api"],), asked_of(service, done), done)
+        best = best_in_turns({
+            "api": lambda: run((service.processes["api"],), asked_of(service, done), done),
+            "client": lambda: run((service.processes["api"],), _to_file(service, done), done),
+            "peer": lambda: run((pid,), stream, done),
         })  # fmt: skip
     size_mb = done.file.size_bytes / 1e6
     yield report.alone("download_first", "MB/s", size_mb / first.seconds, peak_mb(service.processes["api"]))
@@ -80,14 +80,14 @@ def _beside(service: Service, done: Export) -> Iterator[Result]:
     yield from _judged(_NAMES[1], done, service, best, best["client"], _CLIENT, _both_s)
 
 
-def _in_turns(runs: dict[str, Callable[[], _Ran]]) -> dict[str, _Ran]:
+def best_in_turns(runs: dict[str, Callable[[], Ran]]) -> dict[str, Ran]:
     """Return the smallest value of each figure. Larger values are caused by the machine, not by the program."""
-    found: dict[str, list[_Ran]] = {name: [] for name in runs}
+    found: dict[str, list[Ran]] = {name: [] for name in runs}
     for _ in range(_ROUNDS):
         for name, run in runs.items():
             found[name].append(run())
     return {
-        name: _Ran(min(r.seconds for r in ran), min(r.sent_cpu_s for r in ran), min(r.read_cpu_s for r in ran))
+        name: Ran(min(r.seconds for r in ran), min(r.sent_cpu_s for r in ran), min(r.read_cpu_s for r in ran))
         for name, ran in found.items()
     }
 
@@ -96,10 +96,10 @@ def _judged(  # noqa: PLR0917
     name: str,
     done: Export,
     service: Service,
-    best: dict[str, _Ran],
-    ours: _Ran,
+    best: dict[str, Ran],
+    ours: Ran,
     goal: Goal,
-    cpu: Callable[[_Ran], float],
+    cpu: Callable[[Ran], float],
 ) -> Iterator[Result]:
     """Compare by elapsed time, and by processor time as counted by `cpu`."""
     size_mb, rss_mb, peer = done.file.size_bytes / 1e6, peak_mb(service.processes["api"]), best["peer"]
@@ -109,19 +109,20 @@ def _judged(  # noqa: PLR0917
     yield report.compared(f"{name}_cpu", "MB/CPU s", *rates, "the same runs", rss_mb, goal)
 
 
-def _sent_s(ran: _Ran) -> float:
+def _sent_s(ran: Ran) -> float:
     return ran.sent_cpu_s
 
 
-def _both_s(ran: _Ran) -> float:
+def _both_s(ran: Ran) -> float:
     return ran.sent_cpu_s + ran.read_cpu_s
 
 
-def _costs(ran: _Ran, size_mb: float) -> str:
+def _costs(ran: Ran, size_mb: float) -> str:
     return f"{ran.sent_cpu_s / size_mb * 1e3:.2f} to send, {ran.read_cpu_s / size_mb * 1e3:.2f} to read"
 
 
-def _ours(service: Service, done: Export) -> Asked:
+def asked_of(service: Service, done: Export) -> Asked:
+    """Return the download of an export's file by DownloadFile."""
     request = DownloadFileRequest(export_id=done.id).SerializeToString().hex()
     method = "/exportd.v1.ExportService/DownloadFile"
     return Asked(service.target, method, done.file.size_bytes, request, framed=True)
@@ -133,28 +134,28 @@ def _to_file(service: Service, done: Export) -> Asked:
     return Asked(service.target, done.id, done.file.size_bytes, path=str(path))
 
 
-def _run(sender: int, asked: Asked, done: Export) -> _Ran:
-    """Run one download. Raises WrongOutput, NotMeasured."""
+def run(senders: Sequence[int], asked: Asked, done: Export, reader: str = "bench.stream_reader") -> Ran:
+    """Run one download by a reader, which is a module. Raises WrongOutput, NotMeasured."""
     os.sync()
-    before = _cpu_s(sender)
-    ran = subprocess.run(
-        [sys.executable, "-m", "bench.stream_reader"],
+    before = sum(map(_cpu_s, senders))
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", reader],
         input=json.dumps(asdict(asked)),
         capture_output=True,
         text=True,
         check=False,
     )
-    sent_cpu_s = _cpu_s(sender) - before
+    sent_cpu_s = sum(map(_cpu_s, senders)) - before
     if ran.returncode:
         raise NotMeasured((ran.stderr.strip() or "no word").splitlines()[-1][:300])
     read = Read(**json.loads(ran.stdout))
     if read.sha256 != done.file.sha256:
         raise WrongOutput(f"{asked.method}: its sha256 is {read.sha256}, that of the file {done.file.sha256}")
-    return _Ran(read.seconds, sent_cpu_s, read.cpu_s)
+    return Ran(read.seconds, sent_cpu_s, read.cpu_s)
 
 
 @contextmanager
-def _bare(path: Path) -> Iterator[tuple[int, str]]:
+def bare(path: Path) -> Iterator[tuple[int, str]]:
     """Run the peer; yield its process id and its address."""
     with _talking("bench.bare_stream", str(path)) as (process, said):
         yield process.pid, f"127.0.0.1:{said}"
@@ -184,7 +185,7 @@ def _talking(module: str, *arguments: str, told: str = "") -> Iterator[tuple["su
 def _stalled(service: Service, done: Export) -> Result:
     """Measure the growth of the api's memory, and the slowest calls, without and with many stalled readers."""
     _p99_ms(service, done)  # the first calls fill the caches
-    asked, before_mb, most_mb = _ours(service, done), _rss_mb(service), 0.0
+    asked, before_mb, most_mb = asked_of(service, done), _rss_mb(service), 0.0
     p99s: list[tuple[float, float]] = []
     for _ in range(2):
         idle = _p99_ms(service, done)

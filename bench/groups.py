@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench import backlog, calls, cold_start, pickups, report, small_exports, sources, store_lives
 from bench.download import download
+from bench.http import http
 from bench.peer import NotMeasured, in_fresh_process
 from bench.peers import OPENPYXL_ROWS, PEERS
 from bench.report import Goal, Result, compared
@@ -72,6 +73,7 @@ GROUPS: dict[str, Callable[[], Iterator[Result]]] = {
     "memory": memory,
     "queue": queue,
     "download": download,
+    "http": http,
     "sources": sources.sources,
     "large": large,
 }
