@@ -1,4 +1,4 @@
-"""Measures the gateway: downloads beside DownloadFile and a bare gRPC stream, creates (each with its cancel) beside gRPC.
+"""Measures the gateway: downloads beside DownloadFile and a bare gRPC stream, creates with their cancels beside gRPC.
 
 All are measured in turns, each download by a process of its own. The processor time to send over HTTP is that of the
 gateway and of the api.
