@@ -1,5 +1,6 @@
 """With keys: no RPC shows a tenant what is another's, and no field of any RPC is too strange for the api."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,8 +11,9 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from exportd.v1 import export_pb2
+from exportd.v1 import export_pb2, link_service_pb2
 from exportd.v1 import export_service_pb2 as pb2
+from exportd.v1.link_service_pb2_grpc import LinkServiceStub
 from services.api.domain.keys import Holder, Scope
 from services.api.settings import ApiSettings
 from services.api.usecases.keys import Keys, NewKey
@@ -29,6 +31,7 @@ UNKNOWN = {
     "file_id": "01912345-0000-7000-8000-000000000001",
     "delivery_id": f"msg_{0:032x}",
     "key_id": "0" * 10,
+    "link_id": "0" * 10,
     "prefix": "01912345-0000",
     "tenant": "nobody",
     "request_id": "never-used",
@@ -80,13 +83,14 @@ async def theirs(api: Api, keys: Keys) -> Theirs:
         more.MergeFrom(pb2.CreateExportRequest(uri=CREATE.uri, format=CREATE.format, labels=CREATE.labels))
         await api.exports.CreateExport(more, metadata=metadata)
     await Worker(api).lease()
-    deliveries = await api.exports.ListDeliveries(pb2.ListDeliveriesRequest(export_id=export.id), metadata=metadata)
+    deliveries = await _tried(api, export.id, metadata)
     named = {
         "export_id": export.id,
         "since_export": export.id,
         "file_id": export.file.id,
         "delivery_id": deliveries.deliveries[0].id,
         "key_id": key.id,
+        "link_id": await _link(api, export.id, metadata),
         "prefix": export.id,
         "tenant": TENANT,
         "request_id": CREATE.request_id,
@@ -94,6 +98,24 @@ async def theirs(api: Api, keys: Keys) -> Theirs:
         "principal": f"key:{key.id}",
     }
     return Theirs(metadata, named)
+
+
+async def _tried(api: Api, export_id: str, metadata: Metadata) -> pb2.ListDeliveriesResponse:
+    """The notifications after their first try: its outcome, which comes at any time, must not look like a change."""
+    request = pb2.ListDeliveriesRequest(export_id=export_id)
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            listed = await api.exports.ListDeliveries(request, metadata=metadata)
+            if all(each.try_count for each in listed.deliveries):
+                return listed
+            await asyncio.sleep(0.01)  # between two looks
+
+
+async def _link(api: Api, export_id: str, metadata: Metadata) -> str:
+    request = link_service_pb2.CreateDownloadLinkRequest(export_id=export_id, label=LABEL)
+    async with grpc.aio.insecure_channel(api.target) as channel:
+        made = await LinkServiceStub(channel).CreateDownloadLink(request, metadata=metadata)
+        return str(made.link.id)
 
 
 @pytest.fixture
@@ -170,7 +192,10 @@ async def _everything(api: Api, theirs: Theirs) -> list[bytes]:
     deliveries = await api.exports.ListDeliveries(
         pb2.ListDeliveriesRequest(export_id=theirs.named["export_id"]), metadata=theirs.key
     )
-    return [each.SerializeToString(deterministic=True) for each in (listed, deliveries)]
+    request = link_service_pb2.ListDownloadLinksRequest(export_id=theirs.named["export_id"])
+    async with grpc.aio.insecure_channel(api.target) as channel:
+        links = await LinkServiceStub(channel).ListDownloadLinks(request, metadata=theirs.key)
+    return [each.SerializeToString(deterministic=True) for each in (listed, deliveries, links)]
 
 
 # ---- strange values
