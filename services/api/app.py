@@ -393,8 +393,10 @@ class _Parts:
         links = LinkAdmission(KnownLinks(self._store.links, self._digests, world.clock, world.monotonic))
         by_certificate = settings.queue_tls is not None and settings.queue_tls.authority is not None
         tokens = self._oidc.tokens if self._oidc else None
+        identities = self.live.worker_identities
         return Gates(
-            CallersGate(keys, links, tokens), WorkersGate(keys, settings.worker_names, by_certificate=by_certificate)
+            CallersGate(keys, links, tokens),
+            WorkersGate(keys, identities, settings.worker_names, by_certificate=by_certificate),
         )
 
     def _exports(self) -> Exports:

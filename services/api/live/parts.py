@@ -8,10 +8,11 @@ from services.api.live.announcements import LocalAnnouncements
 from services.api.live.detached_tasks import LocalDetachedTasks
 from services.api.live.duties import LocalDuties
 from services.api.live.preview_desk import LocalPreviewDesk
+from services.api.live.worker_identities import LocalWorkerIdentities
 from services.api.live.workers import LocalWorkers
 from services.api.ports.audit import AuditStore
 from services.api.ports.clock import Clock
-from services.api.ports.live import Announcements, DetachedTasks, Duties, PreviewDesk, Workers
+from services.api.ports.live import Announcements, DetachedTasks, Duties, PreviewDesk, WorkerIdentities, Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Live:
 
     announcements: Announcements
     workers: Workers
+    worker_identities: WorkerIdentities
     preview_desk: PreviewDesk
     duties: Duties
     detached: DetachedTasks
@@ -57,6 +59,7 @@ def alone(needs: Needs) -> Live:
     return Live(
         announcements=LocalAnnouncements(capped=needs.capped),
         workers=LocalWorkers(needs.clock, needs.store_id, needs.audit),
+        worker_identities=LocalWorkerIdentities(),
         preview_desk=LocalPreviewDesk(
             needs.new_id, taken_within_s=needs.preview_taken_s, answered_within_s=needs.preview_answered_s
         ),

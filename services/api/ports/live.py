@@ -4,7 +4,7 @@ Nothing here decides anything: the store holds the truth. An announcement may be
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -227,6 +227,32 @@ class Workers(Protocol):
 
     async def ability(self, worker_id: str) -> Capabilities:
         """Return the capabilities of a worker. A worker that is not known is assumed to be able to do everything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerIdentity:
+    """Who a worker is. Tokens that replace each other have the same `name`.
+
+    `key_id` is the id of the token that was shown last; empty for a certificate, and where no token is needed.
+    """
+
+    name: str
+    key_id: str = ""
+
+
+Stands = Callable[[WorkerIdentity], Awaitable[bool]]
+"""Whether the credentials of an identity are still valid."""
+
+
+class WorkerIdentities(Protocol):
+    """To whom the ids of workers belong."""
+
+    async def take(self, worker_id: str, identity: WorkerIdentity, stands: Stands) -> bool:
+        """Give the id to an identity, unless it belongs to another one that `stands`. Return whether it has it now.
+
+        Raises StoreUnavailable.
+        """
         ...
 
 

@@ -1,7 +1,6 @@
 """Authentication: turns credentials into a caller or a worker, or refuses the call."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -11,12 +10,13 @@ from typing import Any, Protocol
 from services.api.domain.keys import Holder, Key, Scope
 from services.api.domain.leases import EVERYWHERE, Reach
 from services.api.domain.tokens import Token
+from services.api.ports.live import WorkerIdentities, WorkerIdentity
 from services.api.ports.tokens import Tokens
 from services.api.rpc.links.admission import LinkAdmission
 from services.api.rpc.metadata import Context, metadata
 from services.api.usecases.keys import KnownKeys
 from services.api.usecases.sight import COLLECTIONS
-from services.contract.errors import BadCredentials, NotAllowed, ScopeMissing, WorkerForbidden
+from services.contract.errors import BadCredentials, ScopeMissing, WorkerForbidden
 from services.runtime import logs
 
 KEY_NAME = "x-api-key"
@@ -64,9 +64,6 @@ Methods that are open to links need no key, if there is a link.
 
 OF_ALL_TENANTS = frozenset({"/exportd.v1.OperatorService/DrainWorker", "/exportd.v1.OperatorService/ListWorkers"})
 """Methods that need a key for all tenants, since workers belong to no tenant."""
-
-MAX_WORKERS = 10_000
-"""How many workers' credentials a process remembers."""
 
 ANONYMOUS = "anonymous"
 """The principal of a caller without credentials: on loopback, as long as no key exists."""
@@ -232,70 +229,59 @@ def _check_scope(method: str, key: Key) -> None:
         raise ScopeMissing(f"{scope.value} for all tenants")
 
 
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """Who a worker is. Tokens that replace each other have the same `name`; `credential` is the latest one shown."""
-
-    name: str
-    credential: Credential
-
-
 class WorkersGate:
     """Admits workers with a token, or with a requested certificate whose name is allowed.
 
-    A worker's id belongs to the identity that it was first used with, as long as this process lives and its credential
-    is worth anything.
+    A worker's id belongs to the identity that it was first used with, as long as the credentials of that are valid.
     """
 
-    def __init__(self, keys: KnownKeys, allowed_names: Iterable[str], *, by_certificate: bool) -> None:
+    def __init__(
+        self,
+        keys: KnownKeys,
+        identities: WorkerIdentities,
+        allowed_names: Iterable[str],
+        *,
+        by_certificate: bool,
+    ) -> None:
         """`allowed_names` are patterns such as `*.workers.example`.
 
         If there are none, every name signed by the authority is allowed.
         """
         self._keys = keys
+        self._identities = identities
         self._names = tuple(allowed_names)
         self._by_certificate = by_certificate
-        self._workers: OrderedDict[str, _Identity] = OrderedDict()
 
     async def admit(self, method: str, request: Any, context: Context) -> Credential:  # noqa: ARG002 - see Gate
-        identity, reach = await self._identity(context)
+        identity, reach, credential = await self._identity(context)
         REACH.set(reach)
-        if worker_id := getattr(request, "worker_id", ""):
-            await self._take(worker_id, identity)
-        return identity.credential
+        worker_id = getattr(request, "worker_id", "")
+        if worker_id and not await self._identities.take(worker_id, identity, self._stands):
+            raise WorkerForbidden(worker_id)
+        return credential
 
     async def check(self, credential: Credential) -> None:
         await _check(self._keys, credential)
 
-    async def _take(self, worker_id: str, identity: _Identity) -> None:
-        """Bind the id to the identity. Raises WorkerForbidden if it belongs to another valid one."""
-        there = self._workers.get(worker_id)
-        if there and there.name != identity.name and await self._stands(there.credential):
-            raise WorkerForbidden(worker_id)
-        self._workers[worker_id] = identity
-        while len(self._workers) > MAX_WORKERS:
-            self._workers.popitem(last=False)
+    async def _stands(self, identity: WorkerIdentity) -> bool:
+        if identity.key_id:
+            return await self._keys.is_valid(identity.key_id)
+        return bool(identity.name) or not await self._keys.required(Holder.WORKER)
 
-    async def _stands(self, credential: Credential) -> bool:
-        try:
-            await self.check(credential)
-        except NotAllowed:
-            return False
-        return True
-
-    async def _identity(self, context: Context) -> tuple[_Identity, Reach]:
-        text = _shown(Holder.WORKER, context).text
-        if text:
-            key = await _known(self._keys, Holder.WORKER, text)
+    async def _identity(self, context: Context) -> tuple[WorkerIdentity, Reach, Credential]:
+        """Return who the worker is, what it may be given, and its credentials. Raises BadCredentials."""
+        shown = _shown(Holder.WORKER, context)
+        if shown.text:
+            key = await _known(self._keys, Holder.WORKER, shown.text)
             logs.bind(key_id=key.id)
-            shown = Credential(Holder.WORKER, text)
-            return _Identity(f"key {key.lineage}", shown), Reach(key.sources, key.tenants)
+            identity = WorkerIdentity(f"key {key.lineage}", key.id)
+            return identity, Reach(key.sources, key.tenants), Credential(Holder.WORKER, shown.text)
         if self._by_certificate:
-            name = f"certificate {self._name_of(context)}"
-            return _Identity(name, Credential(Holder.WORKER, certified=True)), EVERYWHERE
+            identity = WorkerIdentity(f"certificate {self._name_of(context)}")
+            return identity, EVERYWHERE, Credential(Holder.WORKER, certified=True)
         if await self._keys.required(Holder.WORKER):
             raise BadCredentials("this call needs the token of a worker")
-        return _Identity("", _NO_TOKEN), EVERYWHERE
+        return WorkerIdentity(""), EVERYWHERE, _NO_TOKEN
 
     def _name_of(self, context: Context) -> str:
         names = [name.decode() for name in context.auth_context().get("x509_subject_alternative_name", ())]

@@ -150,6 +150,11 @@ class KnownKeys:
             key = await self._looked_up(told[1], text)
         return key if key is not None and key.valid_at(self._clock()) else None
 
+    async def is_valid(self, key_id: str) -> bool:
+        """Whether the key with this id is valid, as it is in the store now. Raises StoreUnavailable."""
+        key = await self._store.find(key_id)
+        return key is not None and key.valid_at(self._clock())
+
     async def required(self, holder: Holder) -> bool:
         """Whether callers of this kind need a key: from the moment on when the first key of the kind exists."""
         until, any_ = self._any.get(holder, (float("-inf"), False))

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 OWN = (
     *("alembic_version", "schema_support", "server_key"),
-    *("duties", "previews", "progress", "watches", "workers"),
+    *("duties", "previews", "progress", "watches", "worker_identities", "workers"),
 )
 """Tables that are not the store's."""
 

@@ -13,6 +13,7 @@ from services.api.live.shared.outgoing import Outgoing
 from services.api.live.shared.preview_desk import SharedPreviewDesk
 from services.api.live.shared.reports import Reports
 from services.api.live.shared.watches import Watches
+from services.api.live.shared.worker_identities import SharedWorkerIdentities
 from services.api.live.shared.workers import SharedWorkers
 from services.api.ports.exports import ExportStore
 from services.api.secrets.answers import Answers
@@ -29,6 +30,7 @@ def together(database: PostgresDatabase, exports: ExportStore, keys: ServerKeys,
         outgoing, reports, partial(Watches, database, process, clock, detached), capped=needs.capped
     )
     workers = SharedWorkers(database, outgoing, clock, needs.monotonic, needs.store_id, silent_after=needs.ttl)
+    identities = SharedWorkerIdentities(database, clock, needs.monotonic)
     desk = SharedPreviewDesk(
         database,
         outgoing,
@@ -45,9 +47,18 @@ def together(database: PostgresDatabase, exports: ExportStore, keys: ServerKeys,
     return Live(
         announcements=announcements,
         workers=workers,
+        worker_identities=identities,
         preview_desk=desk,
         duties=SharedDuties(database, process, clock),
         detached=detached,
-        beside=(listener.run, looking.run, reports.run, announcements.told_watches.run, workers.run, desk.run),
+        beside=(
+            listener.run,
+            looking.run,
+            reports.run,
+            announcements.told_watches.run,
+            workers.run,
+            identities.run,
+            desk.run,
+        ),
         hears=lambda: listener.connected,
     )
