@@ -13,9 +13,11 @@ from functools import cache
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from exportd.v1 import export_pb2
 from services.contract.capabilities import MAX_CAPABILITIES, MAX_CAPABILITY_CHARACTERS
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.store import is_key
@@ -73,6 +75,11 @@ def _of(form: re.Pattern[str], what: str, most: int = 256) -> Rule:
 def _from(least: int, most: int = MAX_INT64) -> Rule:
     bound = "must not be negative" if most == MAX_INT64 and least == 0 else f"must be {least} to {most}"
     return Rule(lambda number: "" if least <= number <= most else bound)
+
+
+def _one_of(values: EnumTypeWrapper) -> Rule:
+    known = {number: name for name, number in values.items() if number}
+    return Rule(lambda number: "" if number in known else f"must be one of {', '.join(known.values())}")
 
 
 def _span(span: Duration) -> str:
@@ -139,7 +146,7 @@ RULES: Mapping[str, Rule] = {
     "LeaseReport.export_id": _UUID,
     "LeaseReport.lease_id": _LEASE_ID,
     "LeaseReport.progress": _ANY,
-    "Progress.phase": _ANY,
+    "Progress.phase": _one_of(export_pb2.Progress.Phase),
     "Progress.rows_written": _COUNT,
     "Progress.rows_total": _COUNT,
     "Progress.bytes_written": _COUNT,
@@ -161,9 +168,9 @@ RULES: Mapping[str, Rule] = {
     "Entry.name": Rule(_entry_name),
     "Entry.size_bytes": _COUNT,
     "RunStats.rows_matched": _COUNT,
-    "RunStats.matched_by": _ANY,
+    "RunStats.matched_by": _one_of(export_pb2.MatchedBy),
     "RunStats.rows_written": _COUNT,
-    "RunStats.consistency": _ANY,
+    "RunStats.consistency": _one_of(export_pb2.Consistency),
     "RunStats.as_of": Rule(_moment),
     "RunStats.warnings": _ANY,
     "Warning.code": _CODE_RULE,
@@ -186,7 +193,7 @@ RULES: Mapping[str, Rule] = {
     "FinishPreviewRequest.warnings": _ANY,
     "FinishPreviewRequest.failure": _ANY,
 }
-"""The rules, by message and field. The values of enums are checked by the codec, which refuses unknown ones."""
+"""The rules, by message and field."""
 
 
 def _entries(message: Any) -> str:

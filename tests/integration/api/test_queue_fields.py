@@ -39,13 +39,16 @@ def artifact(**changes: Any) -> queue_pb2.Artifact:
 
 
 def completion(stats: dict[str, Any] | None = None, **changes: Any) -> queue_pb2.CompleteJobRequest:
+    told = {"matched_by": export_pb2.MATCHED_BY_COUNT, "consistency": export_pb2.CONSISTENCY_SNAPSHOT} | (stats or {})
     return queue_pb2.CompleteJobRequest(
-        export_id=EXPORT, lease_id=LEASE, artifact=artifact(**changes), stats=queue_pb2.RunStats(**stats or {})
+        export_id=EXPORT, lease_id=LEASE, artifact=artifact(**changes), stats=queue_pb2.RunStats(**told)
     )
 
 
 def heartbeat(progress: dict[str, Any] | None = None, **changes: Any) -> queue_pb2.HeartbeatRequest:
-    lease = queue_pb2.LeaseReport(export_id=EXPORT, lease_id=LEASE, progress=export_pb2.Progress(**progress or {}))
+    lease = queue_pb2.LeaseReport(
+        export_id=EXPORT, lease_id=LEASE, progress=export_pb2.Progress(**{"phase": "PHASE_WRITING"} | (progress or {}))
+    )
     return queue_pb2.HeartbeatRequest(**{"worker_id": WORKER, "leases": [lease]} | changes)
 
 
