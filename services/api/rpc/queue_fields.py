@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -77,7 +76,7 @@ def _from(least: int, most: int = MAX_INT64) -> Rule:
     return Rule(lambda number: "" if least <= number <= most else bound)
 
 
-def _one_of(values: EnumTypeWrapper) -> Rule:
+def _one_of(values: Any) -> Rule:
     known = {number: name for name, number in values.items() if number}
     return Rule(lambda number: "" if number in known else f"must be one of {', '.join(known.values())}")
 
