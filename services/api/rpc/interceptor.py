@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError, Message
 
 from services.api.metrics import ApiMetrics
 from services.api.rpc import unknown_fields
+from services.api.rpc.about import about
 from services.api.rpc.audit.origins import keep_origin
 from services.api.rpc.gate import Gate
 from services.api.rpc.metadata import Context, metadata
@@ -114,6 +115,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 keep_origin(name, request_id, context)
                 if tells is not _Tells.NOTHING:
                     unknown_fields.refuse(_readable(request))
+                if tells is _Tells.AT_THE_END and (told := about(context, self._world)):
+                    context.set_trailing_metadata(((REQUEST_ID_KEY, request_id), *told))
                 if not lasts:
                     return await inner(_readable(request), context)
                 with self.open_calls.held(credential):

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from exportd_client import ApiKey, ExportClient, Patience, Tls
+from exportd_client.channel import Endpoint, endpoint
 from exportd_client.cli.options import API_KEY, DEFAULTS, chosen
 
 CONNECTION = ("target", "tenant", "api_key_file", "token_file", "tls_authority", "tls_certificate", "tls_key")
@@ -24,6 +25,13 @@ def client_for(given: Mapping[str, str], patience: Patience = Patience()) -> Exp
     key, token = _api_key(given), _token(given)
     tenant = None if (key or token) and given["tenant"] == DEFAULTS["tenant"] else given["tenant"]
     return ExportClient(given["target"], tenant, tls=_tls(given), api_key=key, token=token, patience=patience)
+
+
+def endpoint_for(given: Mapping[str, str]) -> Endpoint:
+    """Return the endpoint that a client for these options would call. Raises ValueError and OSError."""
+    key, token = _api_key(given), _token(given)
+    tenant = None if (key or token) and given["tenant"] == DEFAULTS["tenant"] else given["tenant"]
+    return endpoint(given["target"], tenant, _tls(given), key, token)
 
 
 def _tls(given: Mapping[str, str]) -> Tls | bool:

@@ -43,6 +43,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Trust": {
         "audit": ("audit:audit", "Show the audit trail, newest first: who did what, and when."),
+        "doctor": ("doctor:doctor", "Check how the api is reached: address, certificate, key, clock, version."),
         "usage": ("usage:usage", "Show what your tenant uses of its quotas."),
         "keys": ("keys:keys", "Create, list, rotate and revoke API keys and tokens of workers."),
     },

@@ -1,0 +1,52 @@
+"""The certificate that the api shows, checked with a TLS handshake beside gRPC, which tells no reasons."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from exportd_client.channel import Endpoint
+from exportd_client.cli.findings import Finding, fault, ok, warning
+
+HANDSHAKE_S = 10.0
+SUBJECT = "certificate"
+
+
+async def of_server(endpoint: Endpoint, given: Mapping[str, str], now: datetime, soon: timedelta) -> Finding:
+    """Check whether the certificate is trusted and how long it is valid; `soon` is a time that is too short."""
+    host, _, port = endpoint.target.removeprefix("dns:///").rpartition(":")
+    try:
+        context = _context(given)
+    except (OSError, ValueError) as unusable:
+        return fault(SUBJECT, f"your files cannot be used: {unusable}", "check the options --tls-…")
+    try:
+        async with asyncio.timeout(HANDSHAKE_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=context)
+    except ssl.SSLCertVerificationError as wrong:
+        return fault(
+            SUBJECT,
+            f"{endpoint.target}: {wrong.verify_message}",
+            "name its authority, --tls-authority, or renew it",
+        )
+    except (OSError, ValueError, TimeoutError) as failed:
+        return fault(SUBJECT, f"{endpoint.target}: {failed or 'no answer'}", "check that the api has TLS at this port")
+    shown = writer.get_extra_info("peercert") or {}
+    writer.transport.abort()
+    return _lasting(str(shown.get("notAfter", "")), now, soon)
+
+
+def _context(given: Mapping[str, str]) -> ssl.SSLContext:
+    authority = given["tls_authority"]
+    context = ssl.create_default_context(cafile=None if authority == "system" else authority)
+    context.set_alpn_protocols(["h2"])
+    if given["tls_certificate"]:
+        context.load_cert_chain(given["tls_certificate"], given["tls_key"] or None)
+    return context
+
+
+def _lasting(not_after: str, now: datetime, soon: timedelta) -> Finding:
+    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(not_after), UTC)
+    found = f"trusted, valid for {(ends - now).days} more days"
+    if ends - now < soon:
+        return warning(SUBJECT, found, "ask whoever runs the api to renew it")
+    return ok(SUBJECT, found)
