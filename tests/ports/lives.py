@@ -11,6 +11,7 @@ from services.api.live.parts import Live, Needs, alone
 from services.api.live.shared.listener import Listener
 from services.api.live.shared.parts import together
 from services.api.ports.store import Store
+from services.api.secrets.server_keys import ServerKeys
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.store import memory_store
 from services.api.storage.postgres.connections import Address
@@ -22,7 +23,7 @@ from tests.servers.stores import new_store
 
 STORE_ID = "store"
 TTL = timedelta(seconds=30)
-SECRET = b"k" * 32
+KEYS = ServerKeys.of(b"k" * 32)
 
 
 class Time:
@@ -118,7 +119,7 @@ async def _on_postgres(
         databases = [await stack.enter_async_context(PostgresDatabase(Address(url))) for _ in range(2)]
         store = sql_store(databases[0])
         here, there = (
-            together(each, sql_store(each).exports, SECRET, _needs(store, time, capped, taken_within_s))
+            together(each, sql_store(each).exports, KEYS, _needs(store, time, capped, taken_within_s))
             for each in databases
         )
         beside = [run for live in (here, there) for run in live.beside if runs(run)]

@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError, Message
 
 from services.api.metrics import ApiMetrics
 from services.api.rpc import unknown_fields
-from services.api.rpc.about import about
 from services.api.rpc.audit.origins import keep_origin
+from services.api.rpc.call import about
 from services.api.rpc.gate import Gate
 from services.api.rpc.metadata import Context, metadata
 from services.api.rpc.open_calls import OpenCalls

@@ -138,7 +138,8 @@ async def _asked(endpoint: Endpoint) -> _Told:
         else grpc.aio.insecure_channel(endpoint.target, options)
     )
     async with channel:
-        await asyncio.wait_for(channel.channel_ready(), CALL_S)
+        async with asyncio.timeout(CALL_S):
+            await channel.channel_ready()
         began = datetime.now(UTC)
         call = ExportServiceStub(channel).ListCollections(
             ListCollectionsRequest(page_size=1), metadata=metadata, timeout=CALL_S
