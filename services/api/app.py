@@ -51,6 +51,7 @@ from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.datadir import DataDirectory
 from services.api.stores import OpenedStore, opened
 from services.api.tenants import LiveTenants
+from services.api.usecases.download_log import DownloadLog
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
 from services.api.usecases.jobs import Jobs
@@ -101,6 +102,7 @@ class Api:
     retention: Retention
     erasure: Erasure
     notifier: Notifier
+    download_log: DownloadLog
     server_keys: key_sources.Following
     metrics: ApiMetrics
     beside: Callable[[], Sequence[Coroutine[None, None, None]]]
@@ -193,7 +195,7 @@ async def run(
     )
     with on_hangup(files.ask, early), served(settings.metrics, api.metrics.registry, "EXPORTD_API_METRICS"):
         started(*await api.servers.start(*_listening(settings)))
-        async with api.notifier.running(grace_s, stop.now):
+        async with api.download_log.running(), api.notifier.running(grace_s, stop.now):
             calls = (each.run() for each in api.servers.open_calls)
             async with _running(
                 api.reaper.run(),
@@ -322,6 +324,7 @@ class _Parts:
         self.metrics.registry.register(LostLogLines(stderr.lost_lines))
         self._passwords = Passwords(kept.keys)
         self._digests = KeyDigests(kept.keys)
+        self._download_log = DownloadLog(self._store.audit, world.clock)
         self.live = _live(settings, world, tenants, kept)
         self._oidc = _oidc(settings.oidc, world) if settings.oidc else None
 
@@ -347,6 +350,7 @@ class _Parts:
             ),
             retention=retention,
             erasure=Erasure(self._store.retention),
+            download_log=self._download_log,
             notifier=self._notifier(senders),
             server_keys=key_sources.Following(self._settings, self._keys),
             metrics=self.metrics,
@@ -360,7 +364,13 @@ class _Parts:
 
     def _servers(self, jobs: Jobs) -> Servers:
         exports, pages = self._exports(), Pages(PageTokens(self._keys, self._world.wall))
-        downloads = Downloads(self._store.exports, self._artifacts, self._world.clock, self._settings.download_url_life)
+        downloads = Downloads(
+            self._store.exports,
+            self._artifacts,
+            self._store.audit,
+            self._world.clock,
+            self._settings.download_url_life,
+        )
         links = Links(
             self._store.links,
             self._store.exports,
@@ -371,7 +381,7 @@ class _Parts:
         )
         linked = LinkedFiles(self._store.links, downloads, self._digests, self._world.clock)
         servicers = Servicers(
-            ExportServicer(exports, downloads, pages, self.metrics, self._world),
+            ExportServicer(exports, downloads, self._download_log, pages, self.metrics, self._world),
             OperatorServicer(exports, self._operations(), AuditLists(self._store.audit, pages), pages),
             KeyServicer(Keys(self._store.keys, self._digests, self._world.clock), pages),
             LinkServicer(links, linked, pages),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from services.api.rpc import encode
 from services.api.rpc.metadata import Context
+from services.api.usecases.download_log import Sending
 from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged, ReaderStalled
 from services.runtime import shortage
@@ -46,21 +47,23 @@ class PieceBudget:
         return new_size
 
 
-async def send(download: Download, context: Context, budget: PieceBudget, monotonic: Callable[[], float]) -> None:
+async def send(sending: Sending, context: Context, budget: PieceBudget, monotonic: Callable[[], float]) -> None:
     """Send the header and the data of a file.
 
     Each piece is read and hashed in another thread while the previous one is sent. A whole file ends successfully only
-    if its hash is right. `monotonic` returns seconds and never goes back. Raises FileDamaged if the store has fewer
-    bytes than it should or, for a whole file, if the hash is wrong.
+    if its hash is right. What was sent is counted in `sending`. `monotonic` returns seconds and never goes back. Raises
+    FileDamaged if the store has fewer bytes than it should or, for a whole file, if the hash is wrong.
     """
+    download = sending.download
     await context.write(encode.download_header(download.export, download.file, download.offset))
     pieces, size = _Pieces(download), SMALL
     ahead = pieces.begin(size)
     try:
         while ahead:
-            message = await ahead
+            message, end = await ahead, pieces.position
             ahead, started = pieces.begin(size), monotonic()
             await _taken(context, message)
+            sending.sent = end - download.offset
             keeps_up = monotonic() - started < KEEPS_UP_S
             size = budget.resized(size, min(size * 2, LARGE) if keeps_up else SMALL)
     finally:
@@ -76,6 +79,11 @@ class _Pieces:
     def __init__(self, download: Download) -> None:
         self._download = download
         self._position = download.offset
+
+    @property
+    def position(self) -> int:
+        """The end of the last piece that was begun."""
+        return self._position
 
     def begin(self, size: int) -> asyncio.Task[bytes] | None:
         """Begin to read the next piece, of at most `size` bytes. Return None at the end."""

@@ -20,6 +20,7 @@ from services.api.rpc.links.admission import LINK
 from services.api.rpc.links.download import linked_request
 from services.api.rpc.metadata import Context
 from services.api.rpc.pages import Pages, one_more
+from services.api.usecases.download_log import DownloadLog
 from services.api.usecases.downloads import DownloadRequest, Downloads
 from services.api.usecases.exports import Exports
 from services.api.usecases.linked_files import told_as_no_link
@@ -34,9 +35,18 @@ MAX_PREVIEWS = 64
 class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     """Implements ExportService."""
 
-    def __init__(self, exports: Exports, downloads: Downloads, pages: Pages, metrics: ApiMetrics, world: World) -> None:
+    def __init__(  # noqa: PLR0917 - its parts
+        self,
+        exports: Exports,
+        downloads: Downloads,
+        download_log: DownloadLog,
+        pages: Pages,
+        metrics: ApiMetrics,
+        world: World,
+    ) -> None:
         self._exports = exports
         self._downloads = downloads
+        self._download_log = download_log
         self._pages = pages
         self._metrics = metrics
         self._world = world
@@ -148,7 +158,8 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
             download = await self._downloads.open(tenant, request)
             logs.bind(export_id=download.export.id, offset=download.offset, end=download.end)
             try:
-                await send(download, context, self._budget, self._world.monotonic)
+                with self._download_log.entered(download) as sending:
+                    await send(sending, context, self._budget, self._world.monotonic)
             finally:
                 await download.reader.close()
 

@@ -3,13 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.api.domain.audit import Action, of_export
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import State
 from services.api.ports.artifacts import ArtifactReader, ArtifactStore
+from services.api.ports.audit import AuditStore
 from services.api.ports.clock import Clock
 from services.api.ports.exports import ExportStore
 from services.api.secrets.seals import Inspection, Seals
 from services.api.usecases.lookup import export_of, file_of
+from services.api.usecases.origin import ORIGIN
 from services.contract.errors import (
     DownloadUrlUnsupported,
     ExportCancelled,
@@ -66,8 +69,11 @@ MIN_URL_LIFE = timedelta(seconds=1)
 class Downloads:
     """Looks files up and opens them. `url_life`: how long URLs are valid, if the file does not expire before."""
 
-    def __init__(self, store: ExportStore, artifacts: ArtifactStore, clock: Clock, url_life: timedelta) -> None:
+    def __init__(
+        self, store: ExportStore, artifacts: ArtifactStore, audit: AuditStore, clock: Clock, url_life: timedelta
+    ) -> None:
         self._store = store
+        self._audit = audit
         self._url_life = url_life
         self._artifacts = artifacts
         self._clock = clock
@@ -101,8 +107,11 @@ class Downloads:
         return Download(export, file, reader, request.offset, end, inspection)
 
     async def url(self, tenant: str, request: DownloadRequest) -> DownloadUrl:
-        """Return a URL of the whole file. Raises the errors of GetDownloadUrl."""
-        _, file = await self.requested(tenant, request)
+        """Return a URL of the whole file. Raises the errors of GetDownloadUrl.
+
+        It is entered in the audit trail first. What is downloaded with it is not known here.
+        """
+        export, file = await self.requested(tenant, request)
         if await self._artifacts.size(file.artifact.key) != file.artifact.size_bytes:
             raise FileDamaged(file.id)
         now = self._clock()
@@ -110,6 +119,9 @@ class Downloads:
         url = await self._artifacts.signed_url(file.artifact.key, life)
         if url is None:
             raise DownloadUrlUnsupported(file.id)
+        ends = (now + life).isoformat(timespec="seconds")
+        issued = of_export(Action.DOWNLOAD_URL_ISSUED, export, ORIGIN.get(), now, file_id=file.id, expires=ends)
+        await self._audit.add([issued])
         return DownloadUrl(file, now + life, url)
 
     async def _requested(self, tenant: str, request: DownloadRequest) -> tuple[Export, StoredFile]:

@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 import pytest
 
 from exportd.v1.export_service_pb2 import DownloadFileResponse
+from services.api.domain.audit import NOBODY
 from services.api.rpc import encode
 from services.api.rpc.download_stream import IN_FLIGHT, LARGE, SMALL, PieceBudget, send
 from services.api.secrets.seals import Seals
+from services.api.usecases.download_log import Sending
 from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged
-from tests.ports.samples import new_export, new_file
+from tests.ports.samples import START, new_export, new_file
 
 CONTENT = bytes(range(256)) * (3 * SMALL // 256) + b"the end"
 """Small chunks, and a last one that is shorter."""
@@ -77,7 +79,7 @@ async def sent(  # noqa: PLR0917
         file = replace(file, artifact=replace(file.artifact, sha256=sha256, size_bytes=reader.size_bytes))
     context: Any = caller  # that of a call has far more
     download = Download(export, file, reader, offset, reader.size_bytes, Seals().inspection(sha256) if sha256 else None)
-    await send(download, context, budget or PieceBudget(), lambda: caller.now)
+    await send(Sending(download, NOBODY, START), context, budget or PieceBudget(), lambda: caller.now)
     return caller
 
 

@@ -138,7 +138,9 @@ class UseCases:
             backoff=Backoff(),
             world=world,
         )
-        self.downloads = Downloads(self.store.exports, self.artifacts, world.clock, timedelta(seconds=300))
+        self.downloads = Downloads(
+            self.store.exports, self.artifacts, self.store.audit, world.clock, timedelta(seconds=300)
+        )
 
     async def create(self, tenant: str = "acme", **asked: object) -> View:
         request = CreateRequest(uri="/orders", table=TableChoices(format=Format.CSV), **asked)
