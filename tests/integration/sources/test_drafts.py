@@ -225,3 +225,12 @@ def test_the_drivers_words_are_told(tmp_path: Path) -> None:
     assert "The source 'shop' cannot be read now." in err.getvalue()
     assert "refused" in err.getvalue()
     assert "hunter2" not in err.getvalue()
+
+
+def test_a_column_that_is_null_in_the_first_rows_is_judged_by_its_later_values(tmp_path: Path) -> None:
+    script = """create table t (id integer primary key, early numeric, late numeric);
+        with recursive n(i) as (select 1 union all select i + 1 from n where i < 1500)
+        insert into t select i, i, case when i > 1400 then i + 0.25 end from n"""
+    text, _ = drafted(tmp_path, sqlite(tmp_path, script))
+    assert lines(text)["late"] == "decimal(38,2) # guessed from the values"
+    assert lines(text)["early"] == "decimal(38,0) # guessed from the values"

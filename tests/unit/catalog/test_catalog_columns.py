@@ -1,4 +1,4 @@
-"""Columns chosen: picked, ordered, renamed."""
+"""Columns chosen: picked, ordered, renamed. Columns of a file, of which equal ones are read once."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.api.catalog.columns import ColumnChoice
+from services.api.catalog.definition.column_reader import ColumnReader
 from services.api.catalog.model import Catalog
 from services.api.catalog.resolve import Resolved, resolve
 from services.contract.errors import InvalidRequest
@@ -79,3 +80,19 @@ def test_a_bare_date_is_midnight_in_the_time_zone(catalog: Catalog, zone: str, d
     resolved = resolve(catalog, uri=f"{URI}?issuedAt[after]={day}", time_zone=ZoneInfo(zone))
     assert resolved.spec.filter.filters[1].values == (begins,)  # type: ignore[union-attr]
     assert f"issuedAt[after]={begins:%Y-%m-%dT%H:%M:%SZ}" in resolved.query
+
+
+def test_an_equal_column_that_is_right_elsewhere_hides_no_mistake() -> None:
+    def read(code: str, tenant_column: str, *contents: object) -> list[str]:
+        reader = ColumnReader(code, tenant_column, mistakes := [])
+        reader.read(contents)
+        return [f"{mistake.table} {mistake.key}" for mistake in mistakes]
+
+    assert read("A", "", {"field": "id", "filter": True}) == []
+    assert read("B", "", {"field": "id", "filter": 1}, {"field": "id", "filter": 1.0}) == [
+        "[[collections.B.columns]] no. 1 filter",
+        "[[collections.B.columns]] no. 2 filter",
+    ]
+    assert read("C", "id", {"field": "id", "filter": True}) == ["[[collections.C.columns]] no. 1 filter"]
+    for code in ("D", "E"):
+        assert read(code, "", {"field": "id", "tpye": "text"}) == [f"[[collections.{code}.columns]] no. 1 tpye"]

@@ -43,3 +43,15 @@ def test_what_is_no_name(name: str) -> None:
 @pytest.mark.parametrize("word", ["", ".a", "a b", "a/b", "a?b", "%41", "ा", "{a}"])
 def test_what_is_no_word_of_a_path(word: str) -> None:
     assert not is_word(word)
+
+
+@pytest.mark.parametrize("name", ["arr_delay", "IDNumber", "HTTPServer2Go", "aB", "ABc9d", "x-y z", "2nd", "_", ""])
+def test_a_name_of_ascii_has_the_words_that_it_has_among_letters_of_any_script(name: str) -> None:
+    assert names.words(name) == names.words(f"{name} \u0444")[:-1]
+
+
+def test_names_that_many_tables_share_are_numbered_without_gaps() -> None:
+    given = names.Names()
+    assert given.free("a3") == "a3"
+    assert [given.free("a") for _ in range(4)] == ["a", "a2", "a4", "a5"]
+    assert given.free("A2") == "A22"

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 from services.api.catalog.definition import keys
 from services.api.catalog.definition.column_types import read_type
@@ -15,6 +16,9 @@ from services.contract.query_words import QUERY_WORDS
 from services.contract.spec import ColumnType, Invalid, Kind, Mask
 from services.runtime.nearest import hint, listed
 from services.runtime.toml import Mistake, Table
+
+MAX_COLUMNS_KNOWN = 4096
+"""How many different columns are kept. Collections of a large catalog share most of theirs."""
 
 UNSORTABLE = frozenset({Kind.JSON, Kind.BINARY})
 
@@ -38,7 +42,37 @@ class ColumnReader:
         return tuple(self._column(number, content) for number, content in enumerate(contents, 1))
 
     def _column(self, number: int, content: object) -> CatalogColumn:
-        table = Table(f"[[collections.{self._code}.columns]] no. {number}", content, keys.COLUMN, self._mistakes)
+        known = _known(content, self._tenant_column)
+        if known is not None:
+            return known
+        name = f"[[collections.{self._code}.columns]] no. {number}"
+        return _OneColumn(Table(name, content, keys.COLUMN, self._mistakes), self._tenant_column).read()
+
+
+def _known(content: object, tenant_column: str) -> CatalogColumn | None:
+    """Return the column; None if it has mistakes, or values that equal others of another type (1 and true)."""
+    if not isinstance(content, dict) or not all(type(value) in (str, bool) for value in content.values()):
+        return None
+    return _without_mistakes(tuple(content.items()), tenant_column)
+
+
+@lru_cache(MAX_COLUMNS_KNOWN)
+def _without_mistakes(content: tuple[tuple[str, object], ...], tenant_column: str) -> CatalogColumn | None:
+    mistakes: list[Mistake] = []
+    column = _OneColumn(Table("", dict(content), keys.COLUMN, mistakes), tenant_column).read()
+    return None if mistakes else column
+
+
+class _OneColumn:
+    """Reads one of these tables."""
+
+    def __init__(self, table: Table, tenant_column: str) -> None:
+        self._table = table
+        self._tenant_column = tenant_column
+
+    def read(self) -> CatalogColumn:
+        """Return the column. Mistakes are noted."""
+        table = self._table
         field = table.text("field")
         if field and not is_field(field):
             table.wrong("field", f'"{field}" is not a name: use letters, digits, _ and -, and dots between parts')

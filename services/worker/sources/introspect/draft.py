@@ -21,6 +21,9 @@ _HEAD = """\
 [sources.{source}]
 kind = "{kind}"
 """
+_JSON = json.JSONEncoder(ensure_ascii=False)
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_LINE = re.compile("(?m)^(?=.)")
 _WORDS = frozenset(word.casefold() for word in QUERY_WORDS)
 _UNCOMPARED = frozenset({Kind.TIME, Kind.DURATION, Kind.JSON, Kind.BINARY})
 _UNSORTED = frozenset({Kind.JSON, Kind.BINARY})
@@ -68,7 +71,7 @@ def _part(table: LiveTable, given: _Given) -> str:
     if _is_ordered(table, fields):
         return remark + text
     why = f"\n# {relation} has no key: name the columns that tell its rows apart, then take the # away.\n"
-    return remark + why + re.sub("(?m)^(?=.)", "# ", text.removeprefix("\n"))
+    return remark + why + _LINE.sub("# ", text.removeprefix("\n"))
 
 
 def _collections(table: LiveTable, fields: list[_Field], given: _Given) -> Iterator[str]:
@@ -186,14 +189,16 @@ def _column(of: _Field, header: str, *, in_key: bool) -> str:
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
+    return name if _PLAIN_KEY.fullmatch(name) else _text(name)
 
 
 def _text(text: str) -> str:
     """Format a text for TOML. JSON's form is the same except for one character."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return _JSON.encode(text).replace("\x7f", "\\u007f")
 
 
 def _one_line(text: str) -> str:
     """Format a text for a comment: in one line, with escapes for characters that are not printable."""
+    if text.isprintable() and "  " not in text:
+        return text.strip()
     return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in " ".join(text.split()))

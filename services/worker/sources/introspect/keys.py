@@ -56,4 +56,4 @@ def _with_key(table: LiveTable, known: Collection[str], look: Look) -> LiveTable
 def _is_candidate(name: str, known: Collection[str]) -> bool:
     if not is_unicode(name):
         return False
-    return name.casefold() in known or (words(name) or [""])[-1] in _WORDS
+    return name.casefold() in known or (words(name) or ("",))[-1] in _WORDS

@@ -47,7 +47,9 @@ def is_time_of_change(column: LiveColumn, table: str) -> bool:
 
     `updated_at` does, `password_changed_at` does not.
     """
-    parts, of_table = set(words(column.name)), set(words(table))
+    parts = set(words(column.name))
+    if column.type.kind is not Kind.TIMESTAMP or not parts & _CHANGE:
+        return False
+    of_table = set(words(table))
     singular = {word.removesuffix("s") for word in of_table}
-    about_rows = parts <= _CHANGE | _BESIDE_CHANGE | of_table | singular
-    return column.type.kind is Kind.TIMESTAMP and bool(parts & _CHANGE) and about_rows
+    return parts <= _CHANGE | _BESIDE_CHANGE | of_table | singular

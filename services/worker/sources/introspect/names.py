@@ -5,6 +5,7 @@ Letters of Latin script lose their diacritics, so that everybody can type them. 
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _PLAIN = str.maketrans(
     {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "þ": "th", "Þ": "TH", "ŋ": "ng", "Ŋ": "NG"}
@@ -18,19 +19,30 @@ _WORD = re.compile("u+(?!l)|u?l+|d+")
 The name is in classes of characters (u: capital, l: other letter, d: digit).
 """
 
+_ASCII_WORD = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+"""The same for a name of ASCII, by its characters themselves."""
+
+_SPACE = re.compile(r"[_\s]+")
+
+MAX_NAMES_KNOWN = 4096
+"""How many names have their words kept. Most tables share the names of their columns."""
+
 
 class Names:
     """Gives out each name only once."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
+        self._last: dict[str, int] = {}
 
     def free(self, preferred: str) -> str:
         """Return the name, or the first of name2, name3, … that is free. Upper and lower case are the same."""
-        number, name = 1, preferred
+        folded = preferred.casefold()
+        number, name = self._last.get(folded, 1), preferred
         while name.casefold() in self._given:
             number += 1
             name = f"{preferred}{number}"
+        self._last[folded] = number
         self._given.add(name.casefold())
         return name
 
@@ -43,16 +55,19 @@ def is_unicode(name: str) -> bool:
     return name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name)
 
 
-def words(name: str) -> list[str]:
+@lru_cache(MAX_NAMES_KNOWN)
+def words(name: str) -> tuple[str, ...]:
     """Split a name of any style into words in lower case. Empty when it has no letter and no digit."""
+    if name.isascii():
+        return tuple(word.lower() for word in _ASCII_WORD.findall(name))
     plain = _plain(name)
     classes = "".join(map(_class, plain))
-    return [plain[found.start() : found.end()].lower() for found in _WORD.finditer(classes)]
+    return tuple(plain[found.start() : found.end()].lower() for found in _WORD.finditer(classes))
 
 
 def camel(name: str) -> str:
     """Return a name for a field, such as `arrDelayMin`. Empty for a name without words."""
-    first, *others = words(name) or [""]
+    first, *others = words(name) or ("",)
     text = first + "".join(word.capitalize() for word in others)
     return f"n{text}" if text[:1].isdigit() else text
 
@@ -70,7 +85,7 @@ def kebab(name: str) -> str:
 
 def header(name: str) -> str:
     """Return a header, such as `Arr delay (min)`. Empty for a name that is blank."""
-    text = " ".join(re.split(r"[_\s]+", name)).strip()
+    text = " ".join(_SPACE.split(name)).strip()
     return text[:1].upper() + text[1:]
 
 

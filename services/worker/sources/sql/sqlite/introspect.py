@@ -125,8 +125,22 @@ class _Database:
         return []
 
     def _of_table(self, table: str, columns: list[Any]) -> tuple[dict[str, list[Any]], str]:
-        """Return the first values of each column."""
-        return {row[1]: self._values(table, row[1]) for row in columns}, ""
+        """Return the first values of each column.
+
+        One statement does for all columns of a table with few rows, and for those without NULL in its first rows.
+        """
+        names = [row[1] for row in columns]
+        values, is_whole = self._first_values(table, names) if names else ({}, True)
+        few = () if is_whole else (name for name in names if len(values[name]) < SAMPLE)
+        return values | {name: self._values(table, name) for name in few}, ""
+
+    def _first_values(self, table: str, names: list[str]) -> tuple[dict[str, list[Any]], bool]:
+        """Return the values of the first rows by column, without NULL, and whether these are all rows."""
+        selected = ", ".join(f"r.{quoted(name)}" for name in names)
+        rows = self._rows(f"select {selected} from {quoted(table)} as r limit {SAMPLE}")  # noqa: S608 - quoted
+        by_column = zip(*rows, strict=True) if rows else ([] for _ in names)
+        values = {name: [v for v in of if v is not None] for name, of in zip(names, by_column, strict=True)}
+        return values, len(rows) < SAMPLE
 
     def _values(self, table: str, name: str) -> list[Any]:
         column = quoted(name)
