@@ -18,6 +18,7 @@ from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from services.api.domain.keys import Holder, Scope
 from services.api.notify.settings import NotifySettings
 from services.api.secrets.keys import KeyDigests
+from services.api.secrets.server_keys import ServerKeys
 from services.api.settings import ApiSettings
 from services.api.storage.datadir import key_file, secret_key
 from services.api.usecases.keys import Keys, NewKey
@@ -56,7 +57,7 @@ class Texts:
 @pytest.fixture
 async def keys(api: Api, settings: ApiSettings) -> Texts:
     secret = secret_key(key_file(settings.data_dir, settings.secret_key_file), make=False)
-    made = Keys(api.parts.store.keys, KeyDigests(secret), World().clock)
+    made = Keys(api.parts.store.keys, KeyDigests(ServerKeys.of(secret)), World().clock)
     every = frozenset(Scope)
     _, first = await made.create(NewKey(Holder.CALLER, "acme", scopes=every, all_tenants=True))
     _, second = await made.create(NewKey(Holder.CALLER, "keys", scopes=every))
