@@ -4,8 +4,9 @@ import asyncio
 import base64
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,8 @@ async def chromium(folder: Path) -> AsyncIterator[Browser]:
     profile, downloads = folder / "profile", folder / "downloads"
     downloads.mkdir()
     words = [PROGRAM, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
-    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"}
+    short = tempfile.TemporaryDirectory(prefix="exd")  # it puts a socket there, whose path has 108 bytes at most
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": short.name, "LANG": "C.UTF-8"}
     process = await asyncio.create_subprocess_exec(*words, env=environ, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
     try:
@@ -115,15 +117,18 @@ async def chromium(folder: Path) -> AsyncIterator[Browser]:
                 yield await _page(Browser(socket), downloads)
             reading.cancel()
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
+        short.cleanup()
 
 
 async def _address(said: asyncio.StreamReader) -> str:
+    lines = []
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            line = (await said.readline()).decode()
-            assert line, "chromium ended"
+            lines.append(line := (await said.readline()).decode())
+            assert line, f"chromium ended: {lines}"
             if line.startswith("DevTools listening on "):
                 return line.split()[-1]
 

@@ -12,6 +12,7 @@ from services.api.domain.links import LinkPolicy
 from services.api.domain.notifications import Channel
 from services.api.notify.mailing import MailSender
 from services.api.notify.settings import MailSettings, Tls
+from services.api.notify.trust import Trust
 from services.api.secrets.keys import KeyDigests
 from services.api.secrets.passwords import Passwords
 from services.api.secrets.server_keys import ServerKeys
@@ -45,7 +46,7 @@ async def linking(office: Office, mails: MailServer) -> Office:
     """Its mails have links."""
     settings = MailSettings("127.0.0.1", mails.port, Tls.NONE, "", "", "exports@example.org", timedelta(seconds=20))
     links = mail_links(office)
-    office.senders[Channel.EMAIL] = MailSender(settings, office.clock, tls=usually_trusting(), links=links)
+    office.senders[Channel.EMAIL] = MailSender(settings, office.clock, trust=Trust(usually_trusting), links=links)
     return office
 
 

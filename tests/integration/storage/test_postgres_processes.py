@@ -91,6 +91,7 @@ def any_store(stores) -> Store:
         retention=AnyOf([store.retention for store in stores]),
         keys=AnyOf([store.keys for store in stores]),
         usage=AnyOf([store.usage for store in stores]),
+        links=AnyOf([store.links for store in stores]),
         audit=AnyOf([store.audit for store in stores]),
     )
 
