@@ -20,6 +20,9 @@ _SHAPE = re.compile(r"([A-Za-z0-9_-]{1,4000})\.([A-Za-z0-9_-]{1,8000})\.([A-Za-z
 _TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
 """Types of tokens for access. Others, such as those for a logout, are signed with the same keys."""
 
+_OF_ID_TOKENS = {"at_hash", "c_hash"}
+"""Claims of tokens that say who has signed in. For some providers their audience may be that of this service."""
+
 _VERIFIER = jwt.PyJWS(options={"enforce_minimum_key_length": True})
 
 
@@ -42,7 +45,7 @@ class SignedToken:
     def _is_signed_with(self, key: VerificationKey) -> bool:
         try:
             _VERIFIER.decode_complete(self.text, key.public, [key.algorithm])
-        except (PyJWTError, ValueError):
+        except (PyJWTError, ValueError, RecursionError):
             return False
         return True
 
@@ -60,7 +63,7 @@ def parsed(text: str, algorithms: Sequence[str]) -> SignedToken:
         raise TokenInvalid("its algorithm is not one that this service accepts")
     if "crit" in header or "b64" in header:
         raise TokenInvalid("it needs an extension that this service does not have")
-    if not _is_for_access(header.get("typ", "JWT")):
+    if not _is_for_access(header.get("typ", "JWT")) or _OF_ID_TOKENS & claims.keys():
         raise TokenInvalid("it is of another type than those for access")
     return SignedToken(text, header["alg"], _key_id(header), claims)
 

@@ -29,6 +29,7 @@ from services.runtime import logs
 
 MAX_WATCHES = 4000
 MAX_DOWNLOADS = 512
+MAX_DOWNLOADS_OF_LINK = 16
 MAX_PREVIEWS = 64
 
 
@@ -53,6 +54,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         # A tenant may have at most half of them, so that it always leaves room for others.
         self._watches = Limit("watch", MAX_WATCHES, MAX_WATCHES // 2)
         self._sends = Limit("download", MAX_DOWNLOADS, MAX_DOWNLOADS // 2)
+        self._sends_by_link = Limit("download", MAX_DOWNLOADS, MAX_DOWNLOADS_OF_LINK)
         self._previews = Limit("preview", MAX_PREVIEWS, MAX_PREVIEWS // 2)
         self._budget = PieceBudget()
 
@@ -148,7 +150,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         self, request: export_service_pb2.DownloadFileRequest, context: Context
     ) -> None:
         if shown := LINK.get():
-            with told_as_no_link():
+            with told_as_no_link(), self._sends_by_link.held(shown.link.id):
                 await self._send(shown.link.tenant, linked_request(request, shown.link), context)
         else:
             await self._send(tenant_of(context), decode.download_request(request), context)

@@ -7,7 +7,6 @@ from enum import Enum, auto
 from typing import Any, NoReturn
 
 import grpc
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from services.api.metrics import ApiMetrics
@@ -189,19 +188,9 @@ def _decoding(deserialize: Callable[[bytes], Any], most: int) -> Callable[[bytes
 
 def _too_large(request: Message, size: int, most: int) -> Violation:
     """Return a violation that names the field that takes most of the request."""
-    sizes = {field.name: _alone(request, field).ByteSize() for field, _ in request.ListFields()}
+    sizes = {field.name: type(request)(**{field.name: value}).ByteSize() for field, value in request.ListFields()}
     largest = max(sizes, key=lambda name: sizes[name], default="")
     return Violation(largest, f"the request has {size} bytes, {sizes.get(largest, 0)} of them here; at most {most} go")
-
-
-def _alone(request: Message, field: FieldDescriptor) -> Message:
-    """Return a copy of the request with this field only."""
-    alone = type(request)()
-    alone.CopyFrom(request)
-    for other, _ in request.ListFields():
-        if other.name != field.name:
-            alone.ClearField(other.name)
-    return alone
 
 
 def _readable(request: Any) -> Any:

@@ -1,6 +1,8 @@
 """Creation, lookup and revocation of download links."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -22,9 +24,9 @@ LOOKED_UP_FOR_S = 1.0
 MAX_LOOKED_UP = 10_000
 """Most links that a process caches."""
 
-MISSES_A_SECOND = 100.0
-MAX_MISSES = 1000.0
-"""How many unknown tokens a process looks up: at once, and each second from then on."""
+LOOKUPS_AT_ONCE = 8
+MAX_LOOKUPS_WAITING = 1000
+"""How many tokens a process looks up at once, and how many may wait for their turn."""
 
 _NO_DIGEST = bytes(32)
 
@@ -129,7 +131,7 @@ class ShownLink:
 
 
 class KnownLinks:
-    """Looks links up by their tokens and tickets, with a cache, and with a limit for texts that are unknown."""
+    """Looks links up by their tokens and tickets, with a cache, and few at a time."""
 
     def __init__(self, store: LinkStore, digests: KeyDigests, clock: Clock, monotonic: Callable[[], float]) -> None:
         """`monotonic` returns seconds and never goes back."""
@@ -138,7 +140,7 @@ class KnownLinks:
         self._clock = clock
         self._monotonic = monotonic
         self._known: dict[str, tuple[float, DownloadLink]] = {}
-        self._misses = _Misses(monotonic)
+        self._lookups = _Lookups()
 
     async def find(self, text: str) -> ShownLink | None:
         """Return the valid link with this token or ticket; None for any other text. It may be used up.
@@ -171,13 +173,12 @@ class KnownLinks:
         until, known = self._known.get(text, (float("-inf"), None))
         if known is not None and self._monotonic() < until:
             return known
-        self._misses.take()
-        asked, link = self._monotonic(), await self._store.find(link_id)
+        async with self._lookups.turn():
+            asked, link = self._monotonic(), await self._store.find(link_id)
         fits = self._digests.fits(link or _Code(_NO_DIGEST), text)
         if link is None or not fits:
             self._known.pop(text, None)
             return None
-        self._misses.give_back()
         return self._remember(text, asked, link)
 
     async def _recent(self, text: str, link_id: str) -> DownloadLink | None:
@@ -199,23 +200,27 @@ class _Code:
     digest: bytes = field(repr=False)
 
 
-class _Misses:
-    """Counts lookups of unknown tokens, so that guessing costs the database little. Those of known ones are free."""
+class _Lookups:
+    """Lets lookups take turns, so that guessing takes little of the database, and who has a link only waits.
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._left = MAX_MISSES
-        self._at = monotonic()
+    A limit of unknown tokens would refuse valid ones, too: before the lookup nobody knows which is which.
+    """
 
-    def take(self) -> None:
-        """Count one. Raises TooManyLinkTries."""
-        now = self._monotonic()
-        self._left = min(MAX_MISSES, self._left + (now - self._at) * MISSES_A_SECOND)
-        self._at = now
-        if self._left < 1:
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        self._waiting = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn. Raises TooManyLinkTries."""
+        if self._waiting >= MAX_LOOKUPS_WAITING:
             raise TooManyLinkTries
-        self._left -= 1
-
-    def give_back(self) -> None:
-        """Undo one: the token was known."""
-        self._left += 1
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._free.release()

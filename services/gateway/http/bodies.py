@@ -32,7 +32,7 @@ class Bodies:
             return {}
         if request.content_type not in _TYPES or (request.charset or _UTF_8).lower() != _UTF_8:
             raise _unsupported("the body must be application/json in UTF-8")
-        return _object(text)
+        return document_of(text)
 
     async def form(self, request: web.Request) -> dict[str, str]:
         """Return the fields of a form, each once; an empty one for any other body.
@@ -60,7 +60,8 @@ def _unsupported(text: str) -> web.HTTPException:
     return web.HTTPUnsupportedMediaType(text=text, headers={"Accept": JSON})
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def document_of(text: bytes) -> dict[str, Any]:
+    """Return the object that a text in JSON is. Raises InvalidArgument."""
     try:
         document = json.loads(text.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
     except (ValueError, RecursionError) as wrong:
@@ -75,10 +76,11 @@ def _reason(wrong: Exception) -> str:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
+    document: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in document:
+            raise ValueError(f"{name!r} is there twice")
+        document[name] = value
     return document
 
 

@@ -19,13 +19,17 @@ from services.gateway.upstream.api import Caller
 from services.gateway.upstream.download import Download
 from services.runtime import logs
 
+_OWN = "private, no-transform, max-age=0"
+"""For the cache of the caller alone, which asks each time whether the file is still there."""
 _CONDITIONS = ("Range", "If-None-Match", "If-Match")
 
 
 class Downloads:
     """Answers requests for the bytes of a file."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, *, may_be_kept: bool = True) -> None:
+        """With `may_be_kept` false no browser keeps the file for later."""
+        self._cache_control = _OWN if may_be_kept else "no-store, no-transform"
         self._api = surroundings.api
         self._sent_bytes = surroundings.metrics.sent_bytes
 
@@ -45,7 +49,7 @@ class Downloads:
         if is_known(request, file.sha256):
             return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=_tag(file))
         if request.method == "HEAD":
-            return _head(file)
+            return self._head(file)
         try:
             part = part_of(request, file.sha256, file.size_bytes)
         except Unsatisfiable:
@@ -71,7 +75,7 @@ class Downloads:
         return self._api.download(request, caller)
 
     async def _send(self, request: web.Request, download: Download, part: Part | None) -> web.StreamResponse:
-        response = _response(download.file, part)
+        response = self._response(download.file, part)
         await response.prepare(request)
         try:
             async for piece in download.pieces:
@@ -85,32 +89,29 @@ class Downloads:
         await response.write_eof()
         return response
 
+    def _headers(self, file: File) -> Mapping[str, str]:
+        digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
+        return {
+            **_tag(file),
+            "Accept-Ranges": "bytes",
+            "Content-Disposition": disposition(file.filename),
+            "Repr-Digest": f"sha-256=:{digest}:",
+            "Cache-Control": self._cache_control,
+        }
 
-def _headers(file: File) -> Mapping[str, str]:
-    digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
-    return {
-        **_tag(file),
-        "Accept-Ranges": "bytes",
-        "Content-Disposition": disposition(file.filename),
-        "Repr-Digest": f"sha-256=:{digest}:",
-        "Cache-Control": "private, no-transform, max-age=0",
-    }
+    def _response(self, file: File, part: Part | None) -> web.StreamResponse:
+        status = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK
+        response = web.StreamResponse(status=status, headers=self._headers(file))
+        response.content_type = file.media_type
+        response.content_length = part.length if part else file.size_bytes
+        if part:
+            last = part.offset + part.length - 1
+            response.headers["Content-Range"] = f"bytes {part.offset}-{last}/{file.size_bytes}"
+        return response
 
-
-def _response(file: File, part: Part | None) -> web.StreamResponse:
-    status = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK
-    response = web.StreamResponse(status=status, headers=_headers(file))
-    response.content_type = file.media_type
-    response.content_length = part.length if part else file.size_bytes
-    if part:
-        last = part.offset + part.length - 1
-        response.headers["Content-Range"] = f"bytes {part.offset}-{last}/{file.size_bytes}"
-    return response
-
-
-def _head(file: File) -> web.Response:
-    headers = {**_headers(file), "Content-Type": file.media_type, "Content-Length": str(file.size_bytes)}
-    return web.Response(headers=headers)
+    def _head(self, file: File) -> web.Response:
+        headers = {**self._headers(file), "Content-Type": file.media_type, "Content-Length": str(file.size_bytes)}
+        return web.Response(headers=headers)
 
 
 def _tag(file: File) -> dict[str, str]:

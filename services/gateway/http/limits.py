@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-MAX_BODY_BYTES = 1 << 20
+MAX_BODY_BYTES = 1 << 18
 """Largest body of a request. The api takes less; this bounds what a body may cost before it is read as JSON."""
 
 MAX_LINE_BYTES = 16 * 1024

@@ -11,6 +11,9 @@ from aiohttp import web
 from exportd_client.errors import AccessRefused, ExportdError, InvalidArgument, Violation
 
 MEDIA_TYPE = "application/problem+json"
+MAX_VIOLATIONS = 10
+"""How many mistakes of a request are named."""
+
 PASSING_S = 2
 """Retry-After where the api does not answer: it is dialled again within this time."""
 
@@ -100,8 +103,9 @@ def problem(error: ExportdError, request_id: str) -> web.Response:
     return answer(status_of(error), document_of(error, request_id), headers_of(error), MEDIA_TYPE)
 
 
-def invalid(*violations: Violation) -> InvalidArgument:
-    """Return the error of a request whose fields have mistakes, as the api would send it."""
+def invalid(*found: Violation) -> InvalidArgument:
+    """Return the error of a request whose fields have mistakes, as the api would send it: with the first ones."""
+    violations = found[:MAX_VIOLATIONS]
     text = "; ".join(f"{each.field}: {each.description}" if each.field else each.description for each in violations)
     return InvalidArgument(text, reason="INVALID_REQUEST", violations=violations)
 

@@ -34,7 +34,7 @@ class LinkDoor:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings
-        self._downloads = Downloads(surroundings)
+        self._downloads = Downloads(surroundings, may_be_kept=False)
 
     def add_routes(self, application: web.Application) -> None:
         """Add all routes."""

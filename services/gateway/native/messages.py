@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import chain, islice
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
@@ -9,7 +10,7 @@ from google.protobuf.message import Message
 from multidict import MultiMapping
 
 from exportd_client.errors import Violation
-from services.gateway.http.problems import invalid
+from services.gateway.http.problems import MAX_VIOLATIONS, invalid
 from services.gateway.native.forms import fields_of, is_map, mistakes
 
 _BOOLEANS = {"true": True, "false": False}
@@ -24,8 +25,8 @@ def shown(message: Message) -> dict[str, Any]:
 def request_from(kind: type[Message], document: Mapping[str, Any], path: Mapping[str, str]) -> Any:
     """Return a request with the fields of a document and those of the path. Raises InvalidArgument."""
     fields = fields_of(kind.DESCRIPTOR)
-    misplaced = [Violation(name, "is in the path already") for name in document if _name(fields, name) in path]
-    if found := [*mistakes(kind.DESCRIPTOR, document), *misplaced]:
+    misplaced = (Violation(name, "is in the path already") for name in document if _name(fields, name) in path)
+    if found := [*islice(chain(mistakes(kind.DESCRIPTOR, document), misplaced), MAX_VIOLATIONS)]:
         raise invalid(*found)
     message = kind()
     try:

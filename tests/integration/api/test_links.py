@@ -17,6 +17,7 @@ from exportd.v1.link_service_pb2_grpc import LinkServiceStub
 from services.api.domain.key_texts import written
 from services.api.domain.keys import Holder, Scope
 from services.api.domain.links import LinkPolicy
+from services.api.rpc.export_service import MAX_DOWNLOADS_OF_LINK
 from services.api.settings import ApiSettings
 from services.api.usecases.keys import Keys, NewKey
 from services.api.world import World
@@ -402,6 +403,25 @@ async def test_a_download_ends_with_its_link(api: Api, links: Links, worker: Wor
         assert (await refused(_end(call))).reason == "BAD_CREDENTIALS"
     assert not calls[2].done()
     calls[2].cancel()
+
+
+async def test_one_link_takes_few_of_the_downloads_of_its_tenant(api: Api, links: Links, worker: Worker) -> None:
+    export = await built(api, worker, content=b"x" * (32 << 20))
+    made = await links.create(export_id=export.id)
+    ticket = await links.use(made.token)
+    request = export_service_pb2.DownloadFileRequest()
+    calls = [api.exports.DownloadFile(request, metadata=shown(ticket)) for _ in range(MAX_DOWNLOADS_OF_LINK)]
+    for call in calls:
+        await call.read()
+    one_more = await refused(_end(api.exports.DownloadFile(request, metadata=shown(ticket))))
+    assert one_more.reason == "TOO_MANY_STREAMS"
+    other = await links.use((await links.create(export_id=export.id)).token)
+    assert await api.exports.DownloadFile(request, metadata=shown(other)).read() is not grpc.aio.EOF
+    calls[0].cancel()
+    await until(lambda: api.parts.servers.open_calls[0].count <= MAX_DOWNLOADS_OF_LINK)
+    assert await api.exports.DownloadFile(request, metadata=shown(ticket)).read() is not grpc.aio.EOF
+    for call in calls:
+        call.cancel()
 
 
 async def _end(call: Any) -> None:

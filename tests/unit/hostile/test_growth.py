@@ -8,10 +8,12 @@ from itertools import product
 import grpc
 import pytest
 
+from exportd_client.errors import InvalidArgument
 from services.api.catalog.columns import ColumnChoice, choose
 from services.api.catalog.resolve import resolve
 from services.api.catalog.violations import Violations
 from services.api.domain.filter_mode import FilterMode
+from services.gateway.http.bodies import document_of
 from services.runtime import nearest as near
 from tests.unit.hostile.parsers import ENDS, SOUND, Parser, parsers, pumps_of, starts_of, wide_catalog
 from tests.unit.hostile.work import lines
@@ -92,6 +94,20 @@ def _once(parser: Parser, of: str) -> float:
     with suppress(Exception):  # whether it is refused is no matter here
         parser(of)
     return time.thread_time() - start
+
+
+def test_the_names_of_a_body_are_compared_each_with_few() -> None:
+    """One name is there twice, at the end of many that differ."""
+    few, many = (body_of(count) for count in (MANY // 10, MANY // 10 * MORE))
+    with pytest.raises(InvalidArgument, match="is there twice"):
+        document_of(many.encode())
+    if seconds(lambda text: document_of(text.encode()), many, tries=1) > HARMLESS_S:
+        longest = STEEPEST * seconds(lambda text: document_of(text.encode()), few)
+        assert seconds(lambda text: document_of(text.encode()), many) <= longest
+
+
+def body_of(count: int) -> str:
+    return "{" + ",".join(f'"{n}":0' for n in [*range(count), count - 1]) + "}"
 
 
 # ---- many parts, none of them long
