@@ -178,7 +178,7 @@ async def test_what_cannot_be_sent_is_no_defect(api: Api) -> None:
         return grpc.unary_stream_rpc_method_handler(broken, request_deserializer=bytes)
 
     details = SimpleNamespace(method="/exportd.v1.ExportService/DownloadFile")
-    context = SimpleNamespace(invocation_metadata=tuple, cancelled=lambda: False)
+    context = SimpleNamespace(invocation_metadata=tuple, cancelled=lambda: False, peer=lambda: "ipv4:127.0.0.1:1")
     wrapped = await interceptor.intercept_service(handler, details)  # type: ignore[arg-type]
     with pytest.raises(asyncio.CancelledError):
         await wrapped.unary_stream(export_service_pb2.DownloadFileRequest(), context)

@@ -102,7 +102,7 @@ async def test_a_mistake_in_a_body_names_its_field(gateway: Gateway, body: dict[
         (b"[]", 400),
         (b'{"uri": "/a", "uri": "/b"}', 400),
         (b'{"priority": NaN}', 400),
-        (b'{"a":' * 100_000, 400),
+        (b'{"a":' * 50_000, 400),
         (b'{"priority": 1' + b"0" * 5000 + b"}", 400),
         (b"\xff\xfe\x00", 400),
         ('{"uri": "/shops/7/orders"}'.encode("utf-16"), 400),
