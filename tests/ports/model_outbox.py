@@ -13,7 +13,7 @@ from services.api.domain.notifications import (
     DeliveryState,
     Held,
     Try,
-    notice,
+    notice_on,
 )
 
 Key = tuple[str, int, Channel]
@@ -45,7 +45,7 @@ class ModelOutbox:
                 run=export.run,
                 channel=channel,
                 target=target,
-                notice=notice(export),
+                notice=notice_on(channel, export),
                 state=DeliveryState.PENDING,
                 attempt=0,
                 next_attempt_time=export.end_time,
