@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -16,6 +18,13 @@ ROOT = Path(__file__).parent.parent.parent
 COMMAND = [sys.executable, "-m", "chaos.demonstration", "--exports", "12"]
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder for temporary files whose path leaves room for the names of sockets."""
+    with tempfile.TemporaryDirectory(prefix="exportd-") as folder:
+        yield Path(folder)
 
 
 def of_folder(folder: Path) -> list[psutil.Process]:
@@ -31,8 +40,8 @@ def of_folder(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def test_each_export_is_made_once_while_one_process_of_each_kind_is_killed(tmp_path: Path) -> None:
-    environ = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "120"}
+def test_each_export_is_made_once_while_one_process_of_each_kind_is_killed(place: Path) -> None:
+    environ = os.environ | {"TMPDIR": str(place), "COLUMNS": "120"}
     ran = subprocess.run(
         COMMAND, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=5 * PATIENCE_S, check=False
     )
@@ -42,13 +51,13 @@ def test_each_export_is_made_once_while_one_process_of_each_kind_is_killed(tmp_p
     assert expected.items() <= counts.items(), ran.stdout
     for victim in ("an api", "a worker", "PostgreSQL", "the store"):
         assert re.search(rf"│ {victim} +│ +[\d.]+ │", ran.stdout), ran.stdout
-    assert of_folder(tmp_path) == []
+    assert of_folder(place) == []
     # A worker that is killed leaves the socket of its fork server.
-    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("pymp-")] == []
+    assert [path.name for path in place.iterdir() if not path.name.startswith("pymp-")] == []
 
 
-def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
-    environ = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": "120"}
+def test_ctrl_c_ends_everything(place: Path) -> None:
+    environ = os.environ | {"TMPDIR": str(place), "COLUMNS": "120"}
     with subprocess.Popen(COMMAND, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout
         assert "2 apis, 3 workers" in running.stdout.readline()
@@ -56,4 +65,4 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
         rest = running.stdout.read()
         assert running.wait(PATIENCE_S) == 130, rest
     assert "everything is ended" in rest
-    assert of_folder(tmp_path) == []
+    assert of_folder(place) == []

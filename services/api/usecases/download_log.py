@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from services.api.ports.clock import Clock
 from services.api.usecases.downloads import Download
 from services.api.usecases.origin import ORIGIN
 from services.runtime import logs
+from services.runtime.tasks.ending import end_tasks
 
 WRITTEN_EACH_S = 1.0
 """How often entries are written. If the process is killed, what was begun or ended since then is not entered."""
@@ -79,9 +80,7 @@ class DownloadLog:
         try:
             yield
         finally:
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing
+            await end_tasks(writing)
             await self.run_once()
 
     async def _run(self) -> None:

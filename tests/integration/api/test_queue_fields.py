@@ -61,6 +61,9 @@ def failure(**changes: Any) -> queue_pb2.FailJobRequest:
     return queue_pb2.FailJobRequest(**told | changes)
 
 
+COUNTED = queue_pb2.RunStats(matched_by=export_pb2.MATCHED_BY_COUNT, consistency=export_pb2.CONSISTENCY_SNAPSHOT)
+
+
 def warning(**changes: Any) -> export_pb2.Warning:
     return export_pb2.Warning(**{"code": "A", "message": "a", "count": 1} | changes)
 
@@ -121,7 +124,7 @@ WRONG = [
     (failure(retry_after=Duration(nanos=-1)), "retry_after"),
     (failure(failure=queue_pb2.Failure(code="x" * 60_000)), "failure.code"),
     (queue_pb2.FailJobRequest(export_id=EXPORT, lease_id=LEASE), "failure"),
-    (queue_pb2.CompleteJobRequest(export_id=EXPORT, lease_id=LEASE, stats=queue_pb2.RunStats()), "artifact"),
+    (queue_pb2.CompleteJobRequest(export_id=EXPORT, lease_id=LEASE, stats=COUNTED), "artifact"),
     *((preview(rows=[row]), "rows[0]") for row in ("", "x", "[]", "1", '{"a": NaN}', "[" * 100_000, '{"a": 1} {}')),
     (preview(rows=["{}"] * 101), "rows"),
     (preview(rows=['{"a": "' + "x" * (6 << 20) + '"}']), "rows"),
