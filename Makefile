@@ -65,7 +65,7 @@ check: $(READY) proto-check breaking ## Lint of code and interfaces, types, gene
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest tests/test_architecture.py tests/test_patience.py
 
-bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory queue download http sources large), STORE=postgres
+bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory queue download http secured sources large), STORE=postgres
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m bench $(BENCH) $(if $(STORE),--store $(STORE))
 $(VENV)/.bench-ready: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[dev,bench]'

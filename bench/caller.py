@@ -16,14 +16,13 @@ from uuid import uuid4
 import grpc
 import uvloop
 
+from bench.access import Access
 from exportd.v1.export_pb2 import FORMAT_CSV
 from exportd.v1.export_service_pb2 import CreateExportRequest, GetExportRequest
 from exportd.v1.export_service_pb2_grpc import ExportServiceStub
 
 IN_FLIGHT = 50
-_OPTIONS = (("grpc.enable_http_proxy", 0),)
 TENANT = "bench"
-_METADATA = (("x-exportd-tenant", TENANT),)
 
 Request = CreateExportRequest | GetExportRequest
 
@@ -39,15 +38,16 @@ def main() -> None:
 
 async def _called(target: str, method: str, seconds: float, ids: Sequence[str]) -> dict[str, object]:
     """Return the results. `ids` are those in the answers; `waits_ms` are the median and the 99th percentile."""
-    waits, answered = [], []
-    async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
+    waits, answered, access = [], [], Access.of_process()
+    metadata = access.metadata(TENANT)
+    async with access.channel(target) as channel:
         ask, following = getattr(ExportServiceStub(channel), method), _requests(ids)
-        await ask(following(), metadata=_METADATA)  # now the connection exists
+        await ask(following(), metadata=metadata)  # now the connection exists
         begun = time.perf_counter()
 
         async def one_after_the_other() -> None:
             while (asked := time.perf_counter()) - begun < seconds:
-                answer = await ask(following(), metadata=_METADATA)
+                answer = await ask(following(), metadata=metadata)
                 waits.append(time.perf_counter() - asked)
                 answered.append(answer.id)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from bench import report
+from bench.access import Access
 from bench.bare_stream import METHOD
 from bench.checks import WrongOutput
 from bench.peer import NotMeasured, peak_mb
@@ -68,9 +69,9 @@ def download() -> Iterator[Result]:
 def _beside(service: Service, done: Export) -> Iterator[Result]:
     with bare(service.stored(done)) as (pid, target):
         stream = Asked(target, METHOD, done.file.size_bytes)
-        first = run((service.processes["api"],), asked_of(service, done), done)
+        first = run((service.processes["api"],), asked_of(service.target, done), done)
         best = best_in_turns({
-            "api": lambda: run((service.processes["api"],), asked_of(service, done), done),
+            "api": lambda: run((service.processes["api"],), asked_of(service.target, done), done),
             "client": lambda: run((service.processes["api"],), _to_file(service, done), done),
             "peer": lambda: run((pid,), stream, done),
         })  # fmt: skip
@@ -121,11 +122,11 @@ def _costs(ran: Ran, size_mb: float) -> str:
     return f"{ran.sent_cpu_s / size_mb * 1e3:.2f} to send, {ran.read_cpu_s / size_mb * 1e3:.2f} to read"
 
 
-def asked_of(service: Service, done: Export) -> Asked:
+def asked_of(target: str, done: Export) -> Asked:
     """Return the download of an export's file by DownloadFile."""
     request = DownloadFileRequest(export_id=done.id).SerializeToString().hex()
     method = "/exportd.v1.ExportService/DownloadFile"
-    return Asked(service.target, method, done.file.size_bytes, request, framed=True)
+    return Asked(target, method, done.file.size_bytes, request, framed=True)
 
 
 def _to_file(service: Service, done: Export) -> Asked:
@@ -134,12 +135,19 @@ def _to_file(service: Service, done: Export) -> Asked:
     return Asked(service.target, done.id, done.file.size_bytes, path=str(path))
 
 
-def run(senders: Sequence[int], asked: Asked, done: Export, reader: str = "bench.stream_reader") -> Ran:
+def run(
+    senders: Sequence[int],
+    asked: Asked,
+    done: Export,
+    reader: str = "bench.stream_reader",
+    access: Access = Access(),  # noqa: B008 - frozen
+) -> Ran:
     """Run one download by a reader, which is a module. Raises WrongOutput, NotMeasured."""
     os.sync()
     before = sum(map(_cpu_s, senders))
     ran = subprocess.run(  # noqa: S603
         [sys.executable, "-m", reader],
+        env=access.environ,
         input=json.dumps(asdict(asked)),
         capture_output=True,
         text=True,
@@ -185,7 +193,7 @@ def _talking(module: str, *arguments: str, told: str = "") -> Iterator[tuple["su
 def _stalled(service: Service, done: Export) -> Result:
     """Measure the growth of the api's memory, and the slowest calls, without and with many stalled readers."""
     _p99_ms(service, done)  # the first calls fill the caches
-    asked, before_mb, most_mb = asked_of(service, done), _rss_mb(service), 0.0
+    asked, before_mb, most_mb = asked_of(service.target, done), _rss_mb(service), 0.0
     p99s: list[tuple[float, float]] = []
     for _ in range(2):
         idle = _p99_ms(service, done)

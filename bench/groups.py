@@ -9,6 +9,7 @@ from bench.http import http
 from bench.peer import NotMeasured, in_fresh_process
 from bench.peers import OPENPYXL_ROWS, PEERS
 from bench.report import Goal, Result, compared
+from bench.secured import secured
 from bench.service import Service
 from bench.turns import PASSWORD, Measure, check, guarded, in_turns, processor_rates, rates
 from bench.workload import folder, parts
@@ -74,6 +75,7 @@ GROUPS: dict[str, Callable[[], Iterator[Result]]] = {
     "queue": queue,
     "download": download,
     "http": http,
+    "secured": secured,
     "sources": sources.sources,
     "large": large,
 }

@@ -74,10 +74,10 @@ def _downloads(service: Service, gateway: _Gateway, done: Export) -> Iterator[Re
     over_http = Asked(gateway.address, f"/v1/exports/{done.id}/content", done.file.size_bytes)
     with bare(service.stored(done)) as (pid, target):
         stream = Asked(target, METHOD, done.file.size_bytes)
-        run((api,), asked_of(service, done), done)  # the api verifies the file once
+        run((api,), asked_of(service.target, done), done)  # the api verifies the file once
         best = best_in_turns({
             "http": lambda: run((gateway.pid, api), over_http, done, "bench.http_reader"),
-            "grpc": lambda: run((api,), asked_of(service, done), done),
+            "grpc": lambda: run((api,), asked_of(service.target, done), done),
             "peer": lambda: run((pid,), stream, done),
         })  # fmt: skip
     size_mb = done.file.size_bytes / 1e6

@@ -6,11 +6,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.access import Access
 from bench.caller import IN_FLIGHT, TENANT
 from bench.peer import NotMeasured
 from bench.places import parquet_files
@@ -44,14 +45,16 @@ class Called:
 class Server:
     """A server that listens on `target`."""
 
-    def __init__(self, target: str, pid: int) -> None:
+    def __init__(self, target: str, pid: int, access: Access = Access()) -> None:  # noqa: B008 - frozen
         self.target = target
+        self.pid = pid
+        self.access = access
         self._watched = Watched({"server": pid})
 
     def called(self, method: str, seconds: float, ids: Sequence[str]) -> Called:
         """Make calls; see bench.caller. Raises NotMeasured if a call fails."""
         command = [sys.executable, "-m", "bench.caller", self.target, method, str(seconds), *ids]
-        told, took = self._watched.during(lambda: json.loads(output_of(command)))
+        told, took = self._watched.during(lambda: json.loads(output_of(command, self.access.environ)))
         processor_ms = took["server"] * 1000 / told["calls"]
         return Called(told["calls"] / told["seconds"], processor_ms, told["waits_ms"], told["ids"])
 
@@ -105,9 +108,9 @@ def echo(answer: bytes) -> Iterator[Server]:
                 process.terminate()
 
 
-def output_of(command: list[str]) -> str:
+def output_of(command: list[str], environ: Mapping[str, str] | None = None) -> str:
     """Return the output of a program. Raises NotMeasured with the last line of its errors."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise NotMeasured(f"{command[0]}: {(done.stderr.strip() or 'no word').splitlines()[-1][:300]}")
     return done.stdout

@@ -17,9 +17,10 @@ from pathlib import Path
 import grpc
 import uvloop
 
+from bench.access import Access
 from exportd_client import ExportClient
 
-TENANT = (("x-exportd-tenant", "default"),)
+_TENANT = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ async def read(asked: Asked) -> Read:
     with mmap.mmap(-1, asked.size_bytes) as kept:
         kept.write(bytes(asked.size_bytes))
         kept.seek(0)
-        async with grpc.aio.insecure_channel(asked.target) as channel:
+        async with Access.of_process().channel(asked.target) as channel:
             await channel.channel_ready()
             took = await _timed(lambda: _fill(kept, channel, asked))
         return Read(*took, hashlib.sha256(memoryview(kept)[: kept.tell()]).hexdigest())
@@ -83,7 +84,7 @@ async def _timed(measured: Callable[[], Awaitable[object]]) -> tuple[float, floa
 def called(channel: grpc.aio.Channel, asked: Asked) -> "grpc.aio.UnaryStreamCall[bytes, bytes]":
     """Start the call, whose messages are not parsed."""
     method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(asked.method)
-    return method(bytes.fromhex(asked.request), metadata=TENANT)
+    return method(bytes.fromhex(asked.request), metadata=Access.of_process().metadata(_TENANT))
 
 
 async def _fill(kept: mmap.mmap, channel: grpc.aio.Channel, asked: Asked) -> None:
