@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,6 @@ from services.api.ports.clock import Clock
 from services.api.usecases.downloads import Download
 from services.api.usecases.origin import ORIGIN
 from services.runtime import logs
-from services.runtime.tasks.ending import end_tasks
 
 WRITTEN_EACH_S = 1.0
 """How often entries are written. If the process is killed, what was begun or ended since then is not entered."""
@@ -76,17 +75,21 @@ class DownloadLog:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Return a context in which entries are written. At its end the last ones are."""
-        writing = asyncio.create_task(self._run())
+        stopped = asyncio.Event()
+        writing = asyncio.create_task(self._run(stopped))
         try:
             yield
         finally:
-            await end_tasks(writing)
+            stopped.set()  # a cancellation would leave a write behind that runs
+            await writing
             await self.run_once()
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(WRITTEN_EACH_S)  # gathers entries
-            await asyncio.shield(self.run_once())
+    async def _run(self, stopped: asyncio.Event) -> None:
+        while not stopped.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WRITTEN_EACH_S):  # gathers entries
+                    await stopped.wait()
+            await self.run_once()
 
     async def run_once(self) -> None:
         """Write the entries that have gathered. If that is not possible now, they are written later."""
