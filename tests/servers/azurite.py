@@ -1,14 +1,11 @@
 """A real server with the interface of Azure's object store: azurite, in a process of its own, on loopback.
 
-It is 186 MB of npm packages: only `make test-azure` installs it and sets EXPORTD_TEST_AZURE.
+It is 186 MB of npm packages, which `make test` brings before the tests: `python -m tests.servers.azurite`.
 """
 
 import base64
-import hashlib
 import hmac
 import http.client
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from email.utils import formatdate
@@ -18,10 +15,9 @@ from uuid import uuid4
 from demo.ports import free_ports
 from demo.server_process import ServerProcess
 from services.objects.settings import BucketStore
-from tests.linters.node import Node, node
+from tests.linters.node import Node, install, node
 from tests.patience import PATIENCE_S
 
-WANTED = "EXPORTD_TEST_AZURE" in os.environ
 PACKAGE = Path(__file__).parents[1] / "azurite"
 CONTAINER = "container-of-tests"
 
@@ -31,14 +27,19 @@ _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOt
 
 _VERSION = "2023-11-03"
 _MINIMUM = 22
-_INSTALL_S = 10 * PATIENCE_S
+
+
+def brought() -> Node:
+    """What runs it, with its packages installed. Raises NoNode."""
+    found = node(_MINIMUM)
+    install(found, PACKAGE, "--ignore-scripts")
+    return found
 
 
 @contextmanager
 def azurite(folder: Path) -> Iterator[str]:
     """Run one with CONTAINER that keeps its objects in `folder`. Yields its endpoint."""
-    found = node(_MINIMUM)
-    _install(found)
+    found = brought()
     (port,) = free_ports(1)
     main = PACKAGE / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
     options = ("--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent")
@@ -64,20 +65,6 @@ def container_of(endpoint: str) -> BucketStore:
     return BucketStore(f"az://{CONTAINER}/{uuid4()}/artifacts", tuple(options.items()))
 
 
-def _install(found: Node) -> None:
-    """By its lock file, without the scripts of packages."""
-    wanted = hashlib.sha256((PACKAGE / "package-lock.json").read_bytes()).hexdigest()
-    stamp = PACKAGE / "node_modules" / ".installed"
-    if stamp.exists() and stamp.read_text() == wanted:
-        return
-    command = [*found.npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(
-        command, cwd=PACKAGE, env=found.environ, capture_output=True, text=True, timeout=_INSTALL_S, check=False
-    )
-    assert done.returncode == 0, f"npm ci in tests/azurite failed; is the npm registry reached?\n{done.stderr[-1000:]}"
-    stamp.write_text(wanted)
-
-
 def _signed() -> dict[str, str]:
     """The headers of the request that makes the container, which obstore cannot: Shared Key."""
     now = formatdate(usegmt=True)
@@ -94,3 +81,7 @@ def _status(port: int, method: str, path: str, **headers: str) -> int:
             return connection.getresponse().status
         except (OSError, http.client.HTTPException):
             return 0
+
+
+if __name__ == "__main__":
+    brought()

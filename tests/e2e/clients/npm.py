@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.linters.node import Node, NoNode, node
+from tests.linters.node import Node, NoNode, install, node
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[3]
@@ -16,9 +16,7 @@ PACKAGE = ROOT / "clients" / "typescript"
 MINIMUM = 22
 """Of Node.js, for @connectrpc/connect-node."""
 
-_STAMP = PACKAGE / "node_modules" / ".installed"
 _BUILT = PACKAGE / "node_modules" / ".built"
-_INSTALL_S = 600.0
 
 
 def built() -> Node:
@@ -28,9 +26,9 @@ def built() -> Node:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             found = node(MINIMUM)
+            install(found, PACKAGE)
         except NoNode as why:
             pytest.fail(f"the TypeScript client cannot be tested: {why}")
-        _install(found)
         _build(found)
     return found
 
@@ -41,19 +39,6 @@ def run(found: Node, *command: str | Path, **more: str) -> subprocess.CompletedP
     return subprocess.run(
         command, cwd=PACKAGE, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
-
-
-def _install(found: Node) -> None:
-    wanted = hashlib.sha256((PACKAGE / "package-lock.json").read_bytes()).hexdigest()
-    if _STAMP.exists() and _STAMP.read_text() == wanted:
-        return
-    command = [*found.npm, "ci", "--no-audit", "--no-fund"]
-    done = subprocess.run(
-        command, cwd=PACKAGE, env=found.environ, capture_output=True, text=True, timeout=_INSTALL_S, check=False
-    )
-    if done.returncode:
-        pytest.fail(f"npm ci in clients/typescript failed; is the npm registry reached?\n{done.stderr[-1000:]}")
-    _STAMP.write_text(wanted)
 
 
 def _build(found: Node) -> None:

@@ -20,7 +20,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield endpoint
 
 
-@pytest.fixture(params=["folder", "bucket", *(["azure"] if azurite.WANTED else [])])
+@pytest.fixture(params=["folder", "bucket", "azure"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "folder":
         return FolderPlace(tmp_path)

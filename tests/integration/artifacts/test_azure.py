@@ -1,4 +1,4 @@
-"""What only a store in Azure has; `make test-azure` runs it, and the suite of all stores over it."""
+"""What only a store in Azure has; the suite of all stores runs over it, too."""
 
 import asyncio
 from datetime import timedelta
@@ -11,14 +11,10 @@ from tests.integration.artifacts.test_bucket import LARGE
 from tests.integration.artifacts.test_signed_urls import answered, changed, signed
 from tests.integration.artifacts.writers import CONTENT, KEY, LEASE, NAME, content_of, nothing, stored
 from tests.patience import PATIENCE_S
-from tests.servers import azurite
 
 REFUSED = 403
 
-pytestmark = [
-    pytest.mark.skipif(not azurite.WANTED, reason="make test-azure"),
-    pytest.mark.parametrize("place", ["azure"], indirect=True),
-]
+pytestmark = pytest.mark.parametrize("place", ["azure"], indirect=True)
 
 
 async def test_a_file_of_several_parts_is_whole(sink, reader, place):
