@@ -15,7 +15,7 @@ from services.contract.codes import FailureCode, Retry, WarningCode
 from services.contract.status import BY_REASON, CODES
 from services.gateway.settings_help import HELP as GATEWAY_HELP
 from services.worker.settings_help import HELP as WORKER_HELP
-from tests.docs import alerts_reference, figures_reference, metrics_reference, settings_reference
+from tests.docs import alerts_reference, figures_reference, log_events_reference, metrics_reference, settings_reference
 from tests.docs.proto_comments import values_of
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -76,6 +76,11 @@ _ALERTS = """\
 hour, one of severity `ticket` on the next working day. The rules expect that the scrape jobs are called `exportd-api`
 and `exportd-worker`."""
 
+_LOG_EVENTS = """\
+Each line of the log has `event`, `level`, `timestamp` and the fields of this page. Lines of one call also have
+`request_id`; [Operating exportd](../operate.md) describes the format. An error is for somebody to look at. A warning is
+something that exportd handles by itself, and that matters when it happens often."""
+
 
 def alerts() -> str:
     """Of Prometheus."""
@@ -111,6 +116,11 @@ def metrics() -> str:
         "## exportd-gateway",
         _table(metrics_reference.HEAD, metrics_reference.gateway_rows()),
     )
+
+
+def log_events() -> str:
+    """Of all services."""
+    return _page("Log events", _LOG_EVENTS, _table(log_events_reference.HEAD, log_events_reference.rows()))
 
 
 def figures() -> str:
@@ -193,6 +203,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/alerts.md": alerts,
     "reference/failures.md": failures,
     "reference/figures.md": figures,
+    "reference/log-events.md": log_events,
     "reference/metrics.md": metrics,
     "reference/reasons.md": reasons,
     "reference/settings.md": settings,

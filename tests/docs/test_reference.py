@@ -17,7 +17,7 @@ from services.contract.codes import FailureCode, Retry, WarningCode
 from services.contract.status import BY_REASON
 from services.gateway.settings_help import HELP as GATEWAY_HELP
 from services.worker.settings_help import HELP as WORKER_HELP
-from tests.docs import reference, settings_reference
+from tests.docs import log_events_reference, reference, settings_reference
 from tests.docs.proto_comments import values_of
 
 ROOT = reference.FOLDER.parents[1]
@@ -116,3 +116,19 @@ def test_states_and_events_are_the_same_in_code_and_interface() -> None:
     assert set(names_of(export_pb2.Export.State)) == set(State.__members__) == {row[0] for row in _shown("states.md")}
     assert set(names_of(export_pb2.Export.CancelReason)) == set(CancelReason.__members__)
     assert set(names_of(export_pb2.Transition.Event)) == {CREATED, *Event.__members__}
+
+
+def test_every_event_of_the_log_is_explained_and_no_other() -> None:
+    logged = {event.name for event in log_events_reference.events()}
+    assert logged == set(log_events_reference.MEANINGS)
+
+
+def test_the_code_that_logs_is_found_by_the_name_of_an_event() -> None:
+    """An event that is put together of parts could be neither searched for nor explained."""
+    calls = [
+        call
+        for path in PROGRAMS
+        for call in re.findall(r"logs\.get\(\)\.\w+\(\s*(.)", path.read_text(encoding="utf-8"))
+    ]
+    assert calls
+    assert set(calls) == {'"'}
