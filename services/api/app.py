@@ -430,7 +430,7 @@ class _Parts:
         )
 
     def _planner(self) -> Planner:
-        receivers = Targets(self._settings.notify, self._tenants)
+        receivers = Targets(self._settings.notify, self._tenants, self._tenants)
         return Planner(self._catalog, receivers, self._keys, self._passwords, self._world.new_export_id)
 
     def _jobs(self) -> Jobs:

@@ -1,4 +1,4 @@
-"""The tenants file: shares of the queue and callback secrets of tenants that do not have the defaults.
+"""The tenants file: shares of the queue, quotas and callbacks of tenants that do not have the defaults.
 
 [default]
 max_running = 4
@@ -14,6 +14,8 @@ previews_a_minute = 60
 notifications_a_day = 1000
 mail_domains = ["acme.example"]   # where its mails and callbacks may go; each with all domains below it
 callback_domains = ["hooks.acme.example"]
+callback_format = "syntage"       # events of Syntage; the default is "xdent", one callback at the end of a run
+callback_url = "https://hooks.acme.example/exports"   # of exports whose request names none
 """
 
 import base64
@@ -22,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.api.domain.callbacks import NO_CALLBACKS, CallbackDefaults, CallbackFormat
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.quotas import UNLIMITED_QUOTAS, Quotas
 from services.runtime import logs
@@ -41,8 +44,11 @@ _COUNTS = {
     "notifications_a_day": range(10_000_001),
 }
 _DOMAINS = ("mail_domains", "callback_domains")
-_DEFAULTS = (*_SHARE, *_COUNTS, *_DOMAINS)
+_FORMATS = tuple(each.value for each in CallbackFormat)
+_CALLBACKS = ("callback_format", "callback_url")
+_DEFAULTS = (*_SHARE, *_COUNTS, *_DOMAINS, *_CALLBACKS)
 _KEYS = (*_DEFAULTS, "callback_secrets")
+_URL = re.compile("https?://[!-~]{1,2000}")
 _DOMAIN = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,9}")
 
 
@@ -54,10 +60,15 @@ class Tenants:
     callback_secrets: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
     default_quotas: Quotas = UNLIMITED_QUOTAS
     quotas: Mapping[str, Quotas] = field(default_factory=dict)
+    default_callbacks: CallbackDefaults = NO_CALLBACKS
+    callbacks: Mapping[str, CallbackDefaults] = field(default_factory=dict)
 
 
 class LiveTenants:
-    """The current tenants file, which can be reloaded while the api runs. It implements Shares."""
+    """The current tenants file, which can be reloaded while the api runs.
+
+    It implements Shares, TenantQuotas and TenantCallbacks.
+    """
 
     def __init__(self, file: Path | None) -> None:
         """Load the file. Raises FileError."""
@@ -84,6 +95,10 @@ class LiveTenants:
     def quotas(self, tenant: str) -> Quotas:
         """See TenantQuotas."""
         return self._current.quotas.get(tenant, self._current.default_quotas)
+
+    def callbacks(self, tenant: str) -> CallbackDefaults:
+        """See TenantCallbacks."""
+        return self._current.callbacks.get(tenant, self._current.default_callbacks)
 
     @property
     def edition(self) -> int:
@@ -115,16 +130,18 @@ def load(file: Path | None) -> Tenants:
     root = Table("", document(file), ("default", "tenants"), mistakes)
     defaults = Table("[default]", root.named("default"), _DEFAULTS, mistakes)
     default, default_quotas = _share(defaults, Share()), _quotas(defaults, UNLIMITED_QUOTAS)
+    default_callbacks = _callbacks(defaults, NO_CALLBACKS)
     tables = {
         name: Table(f"[tenants.{name}]", content, _KEYS, mistakes) for name, content in root.named("tenants").items()
     }
     shares = {name: _share(table, default) for name, table in tables.items()}
     secrets = {name: _secrets(table) for name, table in tables.items()}
     quotas = {name: _quotas(table, default_quotas) for name, table in tables.items()}
+    callbacks = {name: _callbacks(table, default_callbacks) for name, table in tables.items()}
     if mistakes:
         raise FileError(file, mistakes)
     secrets = {name: keys for name, keys in secrets.items() if keys}
-    return Tenants(Fairness(default, shares), secrets, default_quotas, quotas)
+    return Tenants(Fairness(default, shares), secrets, default_quotas, quotas, default_callbacks, callbacks)
 
 
 def _share(table: Table, default: Share) -> Share:
@@ -150,6 +167,14 @@ def _domains(table: Table, key: str, default: tuple[str, ...]) -> tuple[str, ...
     if not all(map(_DOMAIN.fullmatch, domains)):
         table.wrong(key, "each must be a domain such as acme.example")
     return domains
+
+
+def _callbacks(table: Table, default: CallbackDefaults) -> CallbackDefaults:
+    chosen = table.choice("callback_format", _FORMATS, default.format.value)
+    url = table.text("callback_url", default.url)
+    if url and not _URL.fullmatch(url):
+        table.wrong("callback_url", "must be a URL such as https://hooks.acme.example/exports")
+    return CallbackDefaults(CallbackFormat(chosen) if chosen else default.format, url)
 
 
 def _secrets(table: Table) -> tuple[bytes, ...]:

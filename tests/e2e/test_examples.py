@@ -1,5 +1,6 @@
 """The examples of the README and of docs/ do what they say. tests/docs/test_pages.py sees that there are no others."""
 
+import base64
 import fcntl
 import os
 import pty
@@ -11,12 +12,16 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from demo.processes import Begin, start_api, start_worker
 from services.api import tenants
+from services.api.domain.callbacks import CallbackFormat
+from services.api.notify.signing import signed_event
 from services.api.settings import ApiSettings
 from tests.docs import pages
 from tests.e2e.conftest import House
@@ -193,10 +198,8 @@ def test_a_receiver_verifies_as_the_page_says() -> None:
     from standardwebhooks.webhooks import Webhook  # noqa: PLC0415 - the example imports it itself
 
     secret = "whsec_c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2gtMzI="
-    (program,) = pages.blocks("docs/notifications.md", "python")
-    (body,) = (block.text for block in pages.blocks("docs/notifications.md", "json"))
-    from datetime import UTC, datetime  # noqa: PLC0415
-
+    program, _ = pages.blocks("docs/notifications.md", "python")
+    body, _ = (block.text for block in pages.blocks("docs/notifications.md", "json"))
     now = datetime.now(UTC)
     headers = {
         "webhook-id": "msg_1",
@@ -206,3 +209,25 @@ def test_a_receiver_verifies_as_the_page_says() -> None:
     names = {"body": body, "headers": headers}
     exec(program.text.replace("whsec_…", secret), names)  # noqa: S102 - the example of a page of ours
     assert names["notice"]["status"] == "COMPLETED"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("age_s", "taken"), [(0, True), (290, True), (310, False)])
+def test_a_receiver_of_events_verifies_as_the_page_says(age_s: int, taken: bool) -> None:
+    _, program = pages.blocks("docs/notifications.md", "python")
+    _, body = (block.text.encode() for block in pages.blocks("docs/notifications.md", "json"))
+    secret = b"x" * 24
+    headers = signed_event(datetime.now(UTC) - timedelta(seconds=age_s), body, (secret,))
+    names: dict[str, Any] = {"body": body, "headers": headers}
+    text = program.text.replace("whsec_…", "whsec_" + base64.b64encode(secret).decode())
+    if taken:
+        exec(text, names)  # noqa: S102 - the example of a page of ours
+        assert names["event"]["type"] == "export.updated"
+    else:
+        with pytest.raises(ValueError, match="not from exportd"):
+            exec(text, names)  # noqa: S102
+
+
+def test_the_tenants_file_of_events_is_one(tmp_path: Path) -> None:
+    (block,) = pages.blocks("docs/notifications.md", "toml")
+    (tmp_path / "tenants.toml").write_text(block.text)
+    assert tenants.load(tmp_path / "tenants.toml").callbacks["acme"].format is CallbackFormat.SYNTAGE

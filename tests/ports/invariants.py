@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from services.api.domain.events import has_events
 from services.api.domain.history import CREATED
-from services.api.domain.notifications import channels
+from services.api.domain.notifications import Channel, channels
 from services.api.domain.states import LEASABLE, TERMINAL, TRANSITIONS, Event, State
 from services.contract.job import LeaseRef
 from services.contract.store import artifact_prefix
@@ -97,14 +98,14 @@ def files_are_published_by_their_lease(_: Snapshot, after: Snapshot) -> Findings
 
 def ends_are_announced_once(_: Snapshot, after: Snapshot) -> Findings:
     """Each run that ended has one delivery for each channel that was asked for, and no other run has one."""
-    told = (stored.delivery for stored in after.deliveries)
+    told = (stored.delivery for stored in after.deliveries if not stored.delivery.event)
     announced = Counter((delivery.export_id, delivery.run, delivery.channel) for delivery in told)
     wanted = Counter(
         (export_id, entry.run, channel)
         for export_id, stored in after.exports.items()
         for entry in after.history[export_id]
         for channel in channels(stored.export)
-        if entry.after in TERMINAL
+        if entry.after in TERMINAL and not (channel is Channel.CALLBACK and has_events(stored.export))
     )
     for export_id, run, channel in announced.keys() | wanted.keys():
         yield announced[export_id, run, channel] == wanted[export_id, run, channel], export_id
@@ -113,9 +114,24 @@ def ends_are_announced_once(_: Snapshot, after: Snapshot) -> Findings:
 def announcements_are_true(_: Snapshot, after: Snapshot) -> Findings:
     """What is announced of a run is the state in which the run ended."""
     for stored in after.deliveries:
+        if stored.delivery.event:
+            continue
         export_id = stored.delivery.export_id
         ended = {entry.run: entry.after.value for entry in after.history[export_id] if entry.after in TERMINAL}
         yield stored.delivery.notice["status"] == ended.get(stored.delivery.run), export_id
+
+
+def events_tell_the_history(_: Snapshot, after: Snapshot) -> Findings:
+    """The events of an export are its history in the words of Syntage, in this order and each with an id of its own."""
+    words = {"QUEUED": "pending", "PROCESSING": "running", "COMPLETED": "finished", "FAILED": "pending"}
+    for export_id, stored in after.exports.items():
+        told = [d.delivery for d in after.deliveries if d.delivery.export_id == export_id and d.delivery.event]
+        told.sort(key=lambda delivery: delivery.number)
+        shown = [d.notice["data"]["object"]["status"] for d in told if d.event != "file.created"]
+        history = [words.get(entry.after.name, "failed") for entry in after.history[export_id]]
+        yield shown == (history if has_events(stored.export) else []), export_id
+        ids = {delivery.notice["id"].replace("-", "") for delivery in told}
+        yield ids == {delivery.id.removeprefix("msg_") for delivery in told}, export_id
 
 
 def nothing_is_stranded(_: Snapshot, after: Snapshot) -> Findings:
@@ -155,6 +171,7 @@ EVERY: Sequence[Any] = (
     files_are_published_by_their_lease,
     ends_are_announced_once,
     announcements_are_true,
+    events_tell_the_history,
     nothing_is_stranded,
     the_line_has_all_that_waits,
     passwords_are_erased,

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from services.api.domain.callbacks import CallbackFormat
 from services.api.domain.export import Export, JobError, StoredFile
 from services.api.domain.fairness import Fairness, Turn, first
 from services.api.domain.history import CREATED, Actor, Transition
 from services.api.domain.leases import Ability, LeasePolicy, Standing
-from services.api.domain.notifications import Channel, channels
+from services.api.domain.notifications import Channel
 from services.api.domain.quotas import UNLIMITED_QUOTAS, Quota, Quotas
 from services.api.domain.retry import BECAUSE_CANCELLED, Fate, GiveBack, GiveUp
 from services.api.domain.states import ENDINGS, LEASABLE, TERMINAL, TRANSITIONS, CancelReason, Event, State
@@ -92,13 +93,15 @@ class Model:
             self.requests[key] = (mark, export)
         entry = self.entries[export.id] = Entry(export, password)
         self._note(entry, CREATED, None, Actor.CALLER)
+        self.outbox.announce(export, None, ends=False)
         return export
 
     def _count(self, export: Export, quotas: Quotas) -> None:
         now, tenant = export.create_time, export.tenant
         if 0 < quotas.waiting <= self._waiting(tenant):
             raise errors.QuotaExceeded("waiting", quotas.waiting, quotas.waiting, 5)
-        notices = bool(export.notify_email) + bool(export.callback_url)
+        with_events = export.options.callback_format is CallbackFormat.SYNTAGE
+        notices = bool(export.notify_email) + (4 if with_events else 1) * bool(export.callback_url)
         new = [(Quota.CREATES, quotas.creates_a_minute, 1), (Quota.NOTIFICATIONS, quotas.notifications_a_day, notices)]
         limited = [each for each in new if each[1] and each[2]]
         for quota, limit, count in limited:
@@ -404,10 +407,8 @@ class Model:
         after = TRANSITIONS[before.state, event]
         entry.export = replace(before, state=after, version=before.version + 1, update_time=now, **changed)
         self._note(entry, event.name, before.state, actor, worker)
-        if event in ENDINGS:
-            assert entry.export.state in TERMINAL
-            for channel, target in channels(entry.export).items():
-                self.outbox.announce(entry.export, channel, target)
+        assert (event in ENDINGS) == (entry.export.state in TERMINAL)
+        self.outbox.announce(entry.export, before.state, ends=event in ENDINGS)
         return entry.export
 
     def _note(self, entry: Entry, event: str, before: State | None, actor: Actor, worker: str = "") -> None:

@@ -13,10 +13,11 @@ from services.api.domain.notifications import (
     DeliveryState,
     Held,
     Try,
-    notice_on,
+    announcements,
 )
+from services.api.domain.states import State
 
-Key = tuple[str, int, Channel]
+Key = tuple[str, int, Channel, int]
 
 
 @dataclass
@@ -28,38 +29,42 @@ class Announced:
 
 
 class ModelOutbox:
-    """Announcements, one an export, run and channel."""
+    """Announcements, one an export, run, channel and number."""
 
     def __init__(self) -> None:
         self.announced: dict[Key, Announced] = {}
 
-    def announce(self, export: Export, channel: Channel, target: str) -> None:
-        key = (export.id, export.run, channel)
-        assert key not in self.announced
-        self._supersede(export)
-        self.announced[key] = Announced(
-            Delivery(
-                id="",
-                export_id=export.id,
-                tenant=export.tenant,
-                run=export.run,
-                channel=channel,
-                target=target,
-                notice=notice_on(channel, export),
-                state=DeliveryState.PENDING,
-                attempt=0,
-                next_attempt_time=export.end_time,
-                create_time=export.end_time,
-                end_time=None,
+    def announce(self, export: Export, before: State | None, *, ends: bool) -> None:
+        if ends:
+            self._supersede(export)
+        for new in announcements(export, before, ends=ends):
+            key = (export.id, export.run, new.channel, new.number)
+            assert key not in self.announced
+            self.announced[key] = Announced(
+                Delivery(
+                    id="",
+                    export_id=export.id,
+                    tenant=export.tenant,
+                    run=export.run,
+                    channel=new.channel,
+                    target=new.target,
+                    notice=new.notice,
+                    state=DeliveryState.PENDING,
+                    attempt=0,
+                    next_attempt_time=export.update_time,
+                    create_time=export.update_time,
+                    end_time=None,
+                    event=new.event,
+                    number=new.number,
+                )
             )
-        )
 
     def _supersede(self, export: Export) -> None:
         """What was not yet told of earlier runs never is."""
         assert export.end_time is not None
         for one in self.announced.values():
             delivery = one.delivery
-            older = delivery.export_id == export.id and delivery.run < export.run
+            older = delivery.export_id == export.id and delivery.run < export.run and not delivery.event
             if older and delivery.state is DeliveryState.PENDING:
                 one.lease = ""
                 one.delivery = replace(
@@ -72,7 +77,7 @@ class ModelOutbox:
 
     def hold(self, limit: int, until: datetime, now: datetime, told: Sequence[Held]) -> list[Delivery]:
         """Those that the store held must be due, and the longest due; returns them as they are then."""
-        due = {key: one for key, one in self.announced.items() if _is_due(one.delivery, now)}
+        due = {key: one for key, one in self.announced.items() if _is_due(one.delivery, now) and self._in_order(one)}
         picked = [due.pop(_key(held.delivery)) for held in told]
         assert len(picked) == min(limit, len(picked) + len(due))
         waited = [one.delivery.next_attempt_time for one in picked]
@@ -85,6 +90,16 @@ class ModelOutbox:
                 one.delivery, id=held.delivery.id, attempt=one.delivery.attempt + 1, next_attempt_time=until
             )
         return [one.delivery for one in picked]
+
+    def _in_order(self, one: Announced) -> bool:
+        """Each earlier event of its export was tried, and no try of one is under way."""
+        earlier = [
+            other
+            for (export_id, _, channel, number), other in self.announced.items()
+            if (export_id, channel) == (one.delivery.export_id, one.delivery.channel) and number < one.delivery.number
+        ]
+        pending = [other for other in earlier if other.delivery.state is DeliveryState.PENDING]
+        return all(other.delivery.attempt and not other.lease for other in pending)
 
     def settle(
         self, held: Held, state: DeliveryState, outcome: str, now: datetime, due: datetime | None = None
@@ -113,11 +128,11 @@ class ModelOutbox:
     def of(self, export_id: str) -> list[Delivery]:
         """First run first."""
         own = [(key, one.delivery) for key, one in self.announced.items() if key[0] == export_id]
-        return [delivery for _, delivery in sorted(own, key=lambda pair: (pair[0][1], pair[0][2].name))]
+        return [delivery for _, delivery in sorted(own, key=lambda pair: (pair[0][1], pair[0][2].name, pair[0][3]))]
 
 
 def _key(delivery: Delivery) -> Key:
-    return delivery.export_id, delivery.run, delivery.channel
+    return delivery.export_id, delivery.run, delivery.channel, delivery.number
 
 
 def _is_due(delivery: Delivery, now: datetime) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
+from services.api.domain.callbacks import CallbackFormat
 from services.api.domain.export import Export
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.leases import UNLIMITED, Ability, LeasePolicy
@@ -22,7 +23,7 @@ from services.contract.job import LeaseRef
 from services.contract.outcome import Failure
 from services.contract.store import artifact_prefix
 from tests.ports.model import Asker, Entry, Model
-from tests.ports.samples import SECOND, SPEC, START, STATS, new_export, new_file
+from tests.ports.samples import OPTIONS, SECOND, SPEC, START, STATS, new_export, new_file
 
 T = TypeVar("T")
 
@@ -109,15 +110,23 @@ class Drawn:
 # ---- callers
 
 
-def create(w: World, request: str, body: bytes, quotas: Quotas = UNLIMITED_QUOTAS, **asked: Any) -> Step:
+def create(
+    w: World,
+    request: str,
+    body: bytes,
+    quotas: Quotas = UNLIMITED_QUOTAS,
+    callback_format: CallbackFormat = CallbackFormat.XDENT,
+    **asked: Any,
+) -> Step:
     """`asked` are fields of the export."""
-    export = new_export(**asked, create_time=w.now, update_time=w.now)
+    options = replace(OPTIONS, callback_format=callback_format)
+    export = new_export(**asked, options=options, create_time=w.now, update_time=w.now)
     mark = RequestMark(request, body) if request else None
     password = b"sealed" if export.encrypted else None
     return Step(
         lambda: w.store.exports.create(export, SPEC, mark, password, quotas),
         lambda _: w.model.create(export, mark, password, quotas),
-        again=lambda: create(w, request, body, quotas, **asked),
+        again=lambda: create(w, request, body, quotas, callback_format, **asked),
     )
 
 
@@ -239,10 +248,16 @@ def _settling(w: World, back: int, state: DeliveryState, ask: Callable[[Held], A
     def expect(_: Any) -> bool:
         done = w.model.outbox.settle(held, state, "said", w.now, **due)
         if done and state is DeliveryState.SENT:
-            w.model.sent(held.delivery.channel, held.delivery.export_id, held.delivery.run)
+            event = held.delivery.event
+            if not event or (event == "export.updated" and _says_end(held.delivery.notice)):
+                w.model.sent(held.delivery.channel, held.delivery.export_id, held.delivery.run)
         return done
 
     return Step(lambda: ask(held), expect)
+
+
+def _says_end(notice: dict[str, Any]) -> bool:
+    return notice["data"]["object"]["status"] in {"finished", "failed"}
 
 
 def sent(w: World, back: int) -> Step:
@@ -325,6 +340,7 @@ MOVES: dict[str, st.SearchStrategy[Move]] = {
         priority=st.sampled_from([0, 0, 5]),
         max_attempts=st.integers(1, 3),
         callback_url=st.sampled_from(["", "https://x.test/"]),
+        callback_format=st.sampled_from(CallbackFormat),
         notify_email=st.sampled_from(["", "a@x.test"]),
         request=st.sampled_from(["", "r1", "r2"]),
         encrypted=st.booleans(),

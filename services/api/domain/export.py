@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.api.domain.callbacks import CallbackFormat
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import TERMINAL, CancelReason, State
 from services.contract.capabilities import NOTHING_NEEDED, Requirement
@@ -18,6 +19,7 @@ class Options:
     `filename` is empty if none was asked for. `csv` is set for CSV, `xlsx` for XLSX. `by_changes` is True if the
     `[after]` condition on the changes column in `query` comes from changed_since or since_export rather than from the
     caller's own query. `mail_links` is True if the caller may read the file, so that the mail about it may have links.
+    `callback_format` is that of the tenant when the export was created.
     """
 
     query: str
@@ -32,6 +34,7 @@ class Options:
     filter_mode: FilterMode = FilterMode.STRICT
     by_changes: bool = False
     mail_links: bool = False
+    callback_format: CallbackFormat = CallbackFormat.XDENT
 
 
 MAX_ERRORS = 50

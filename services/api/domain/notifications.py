@@ -1,10 +1,13 @@
-"""Notifications of the end of a run, and their states."""
+"""Notifications of the end of a run or of each change of an export, and their states."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
+from uuid import uuid4
 
+from services.api.domain.events import EVENTS_COUNTED, events_of, has_events
 from services.api.domain.export import Export
 from services.api.domain.states import State
 
@@ -40,19 +43,20 @@ class Try:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """The position of a delivery among those of its export: by run, then by the name of the channel."""
+    """The position of a delivery among those of its export: by run, by the name of the channel, by its number."""
 
     run: int
     channel: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notification of the end of run `run` of an export, on one channel.
+    """One notification of the end of run `run` of an export, or of an event of that run, on one channel.
 
-    `id` is the same for every attempt. `target` is a URL or a mail address. `notice` is the content (see the function
-    `notice_on`), frozen when the run ended. `attempt` counts attempts from 0; `next_attempt_time` is set while PENDING.
-    `tries` are the last 20 attempts.
+    `id` is the same for every attempt. `target` is a URL or a mail address. `notice` is the content, frozen when it
+    happened. `event` is the type of the event, and `number` orders the events of an export; "" and 0 for the end of a
+    run. `attempt` counts attempts from 0; `next_attempt_time` is set while PENDING. `tries` are the last 20 attempts.
     """
 
     id: str
@@ -68,11 +72,13 @@ class Delivery:
     create_time: datetime
     end_time: datetime | None
     tries: tuple[Try, ...] = ()
+    event: str = ""
+    number: int = 0
 
     @property
     def position(self) -> Position:
         """The position, which is unique among the deliveries of the same export."""
-        return Position(self.run, self.channel.name)
+        return Position(self.run, self.channel.name, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,46 @@ class Held:
     lease_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A new delivery of what has just happened to an export. See Delivery."""
+
+    channel: Channel
+    target: str
+    id: str
+    notice: dict[str, Any]
+    event: str = ""
+    number: int = 0
+
+
+def announcements(export: Export, before: State | None, *, ends: bool) -> Iterator[Announcement]:
+    """Yield the notifications of the change that led to this version of an export.
+
+    `before` is the state before the change; None if the export was created. `ends` says whether the change ended a run.
+    """
+    if has_events(export):
+        for event in events_of(export, before):
+            id_ = _new_id()
+            notice = event.notice(id_)
+            yield Announcement(Channel.CALLBACK, export.callback_url, id_, notice, event.type, event.number)
+    if ends:
+        for channel, target in channels(export).items():
+            if channel is not Channel.CALLBACK or not has_events(export):
+                yield Announcement(channel, target, _new_id(), notice_on(channel, export))
+
+
+def _new_id() -> str:
+    """Return the id of a delivery: 32 hexadecimal digits, which are a UUID."""
+    return f"msg_{uuid4().hex}"
+
+
+def notification_count(export: Export) -> int:
+    """Return how many notifications an export counts as, for the quota."""
+    return len(channels(export)) + (EVENTS_COUNTED - 1) * has_events(export)
+
+
 def channels(export: Export) -> dict[Channel, str]:
-    """Return the channels on which the end of this export is announced, with the target of each."""
+    """Return the channels on which this export is announced, with the target of each."""
     targets = {Channel.CALLBACK: export.callback_url, Channel.EMAIL: export.notify_email}
     return {channel: target for channel, target in targets.items() if target}
 

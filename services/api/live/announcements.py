@@ -5,6 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from services.api.domain.events import has_events
 from services.api.domain.export import Export
 from services.api.domain.notifications import channels
 from services.api.domain.states import LEASABLE
@@ -101,7 +102,7 @@ class LocalAnnouncements:
             self.work(export.requirement, tenant=export.tenant, kept_from=export.given_back_by)
         elif export.done and self._capped():
             self.work()
-        if export.done and channels(export):
+        if channels(export) and (export.done or has_events(export)):
             self.notification_due()
 
     def notification_due(self) -> None:

@@ -15,7 +15,7 @@ from services.api.notify.addresses import AddressRules, literal_address, parse
 from services.api.notify.posting import PostFailed, post
 from services.api.notify.resolver import Asker, CheckedResolver, LookupsBusy, LookupTimedOut
 from services.api.notify.schedule import Accepted, Failed, Postponed
-from services.api.notify.signing import CallbackSecrets, signed
+from services.api.notify.signing import CallbackSecrets, signed, signed_event
 from services.api.notify.trust import Trust
 from services.api.ports.clock import Clock
 from services.runtime.addresses import AddressRefused
@@ -92,9 +92,13 @@ class CallbackSender:
         addresses = await self._addresses(url, asker)
         now = self._clock()
         body = written(delivery.notice)
-        headers = _HEADERS | signed(delivery.id, now, body, self._secrets.of(delivery.tenant))
+        headers = _HEADERS | self._signed(delivery, now, body)
         reply = await post(url, addresses, headers, body, await self._trust.context())
         return _judged(reply.status, reply.retry_after, now)
+
+    def _signed(self, delivery: Delivery, now: datetime, body: bytes) -> dict[str, str]:
+        secrets = self._secrets.of(delivery.tenant)
+        return signed_event(now, body, secrets) if delivery.event else signed(delivery.id, now, body, secrets)
 
     async def _addresses(self, url: URL, asker: Asker) -> list[str]:
         """Return the checked addresses of the URL's host.

@@ -168,6 +168,8 @@ class Notifier:
         except Exception:  # noqa: BLE001 - it is retried when the hold lapses
             logs.get().exception("notification_not_stored", delivery_id=held.delivery.id)
             return
+        if held.delivery.event:
+            self._woken.set()  # a later event of the export may have waited for this one
         self._tell(held.delivery, result.outcome, fate, seconds=self._world.monotonic() - begun, in_time=in_time)
 
     async def _send(self, delivery: Delivery) -> Accepted | Failed | Postponed:

@@ -1,4 +1,4 @@
-"""Signatures of Standard Webhooks (symmetric, v1), and their secrets."""
+"""Signatures of callbacks: of Standard Webhooks (symmetric, v1) and of Syntage; and their secrets."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ class CallbackSecrets:
 
     def shown(self, tenant: str) -> list[str]:
         """Return the secrets as libraries for receivers take them: `whsec_` and base64."""
-        return [_PREFIX + base64.b64encode(secret).decode() for secret in self.of(tenant)]
+        return [_text(secret) for secret in self.of(tenant)]
 
     def _derived(self, tenant: str) -> Sequence[bytes]:
         """Return a secret of each key, so that receivers have time to take over that of a new primary key."""
@@ -45,6 +45,24 @@ def signed(message_id: str, now: datetime, body: bytes, secrets: Sequence[bytes]
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(_signature(content, secret) for secret in secrets),
     }
+
+
+def signed_event(now: datetime, body: bytes, secrets: Sequence[bytes]) -> dict[str, str]:
+    """Return the headers of Syntage's events: the time of this attempt with the signature, and the body's digest.
+
+    The key is the text of a secret, `whsec_` included, because receivers use that text as it is. There is room for one
+    signature: the oldest secret makes it, so that a receiver can accept a new one before it is used.
+    """
+    timestamp = str(int(now.timestamp()))
+    content = b".".join((timestamp.encode(), body))
+    signature = hmac.digest(_text(secrets[-1]).encode(), content, hashlib.sha256).hex()
+    both = f"t={timestamp},s={signature}"
+    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    return {"x-syntage-signature": both, "x-satws-signature": both, "content-digest": f"sha-256=:{digest}:"}
+
+
+def _text(secret: bytes) -> str:
+    return _PREFIX + base64.b64encode(secret).decode()
 
 
 def _signature(content: bytes, secret: bytes) -> str:

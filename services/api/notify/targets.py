@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
+from services.api.domain.callbacks import NO_CALLBACKS, CallbackDefaults, TenantCallbacks
 from services.api.domain.quotas import Quotas, TenantQuotas
 from services.api.notify.mail_address import MAX_ADDRESS_CHARACTERS, is_mailbox
 from services.api.notify.settings import NotifySettings
@@ -10,13 +11,20 @@ from services.contract.errors import Violation
 
 
 class Targets:
-    """Finds mistakes in the targets of a request, without any network access."""
+    """Knows where and how tenants are notified, and finds mistakes in targets without any network access."""
 
-    def __init__(self, settings: NotifySettings, quotas: TenantQuotas | None = None) -> None:
-        """Without `quotas` no tenant has domains of its own."""
+    def __init__(
+        self, settings: NotifySettings, quotas: TenantQuotas | None = None, callbacks: TenantCallbacks | None = None
+    ) -> None:
+        """Without `quotas` no tenant has domains of its own; without `callbacks` all have the same defaults."""
         self._quotas = quotas
+        self._callbacks = callbacks
         self._rules = settings.callbacks
         self._mails = settings.mail is not None
+
+    def callbacks(self, tenant: str) -> CallbackDefaults:
+        """Return what the operator has chosen for the tenant's callbacks."""
+        return self._callbacks.callbacks(tenant) if self._callbacks else NO_CALLBACKS
 
     def violations(
         self,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.api.domain.callbacks import CallbackFormat
 from services.api.domain.export import Options
 from services.api.domain.filter_mode import FilterMode
 from services.api.requests.resolver import MAX_KNOWN
@@ -24,6 +25,7 @@ class Choices:
     mode: FilterMode
     by_changes: bool
     mail_links: bool = False
+    callback_format: CallbackFormat = CallbackFormat.XDENT
 
     def with_spec(self, spec: JobSpec) -> Options:
         """As asked, with every default filled in."""
@@ -41,6 +43,7 @@ class Choices:
             filter_mode=self.mode,
             by_changes=self.by_changes,
             mail_links=self.mail_links,
+            callback_format=self.callback_format,
         )
 
 

@@ -11,6 +11,7 @@ from services.api.catalog.columns import ColumnChoice
 from services.api.catalog.live import LiveCatalog
 from services.api.catalog.query.since import Since
 from services.api.catalog.resolve import Resolved
+from services.api.domain.callbacks import CallbackDefaults, CallbackFormat
 from services.api.domain.export import Export, Options
 from services.api.domain.filenames import wrong_in_name
 from services.api.domain.filter_mode import FilterMode
@@ -92,7 +93,11 @@ class Plan:
 
 
 class Receivers(Protocol):
-    """Checks the targets of notifications."""
+    """Knows where and how tenants are notified."""
+
+    def callbacks(self, tenant: str) -> CallbackDefaults:
+        """Return what the operator has chosen for the tenant's callbacks."""
+        ...
 
     def violations(self, tenant: str, notify_email: str, callback_url: str) -> Iterable[Violation]:
         """Yield why nothing can be sent to these targets. Empty targets are valid."""
@@ -132,11 +137,14 @@ class Planner:
         violations.
         """
         choice = PackagingChoice(request.packaging, request.table.options, bool(request.file_types), request.password)
-        unreachable = self._receivers.violations(tenant, request.notify_email, request.callback_url)
+        callbacks = self._receivers.callbacks(tenant)
+        callback_url = request.callback_url or callbacks.url
+        unreachable = self._receivers.violations(tenant, request.notify_email, callback_url)
         resolve = partial(self._resolver.resolved, self._catalog.seen(collections))
         inquiry = _Inquiry(request, tenant, earlier, choice, resolve)
         resolved = inquiry.resolved([*_violations(request), *choice.violations(), *unreachable])
-        export = _export(request, resolved, tenant=tenant, now=now, export_id=self._new_id())
+        called_back = replace(callbacks, url=callback_url)
+        export = _export(request, resolved, called_back, tenant=tenant, now=now, export_id=self._new_id())
         sealed = self._passwords.sealed(request.password, export.id) if request.password else None
         return Plan(export, resolved.spec, sealed, self.mark(request))
 
@@ -205,7 +213,15 @@ class _Inquiry:
         )
 
 
-def _export(request: CreateRequest, resolved: Resolved, *, tenant: str, now: datetime, export_id: str) -> Export:
+def _export(
+    request: CreateRequest,
+    resolved: Resolved,
+    callbacks: CallbackDefaults,
+    *,
+    tenant: str,
+    now: datetime,
+    export_id: str,
+) -> Export:
     spec = resolved.spec
     return Export(
         id=export_id,
@@ -216,10 +232,10 @@ def _export(request: CreateRequest, resolved: Resolved, *, tenant: str, now: dat
         format=spec.table.format,
         file_types=request.file_types,
         labels=request.labels,
-        options=_options(request, spec),
+        options=_options(request, spec, callbacks.format),
         priority=request.priority,
         notify_email=request.notify_email,
-        callback_url=request.callback_url,
+        callback_url=callbacks.url,
         encrypted=bool(request.password),
         warnings=resolved.warnings,
         state=State.QUEUED,
@@ -240,7 +256,7 @@ def _export(request: CreateRequest, resolved: Resolved, *, tenant: str, now: dat
 _requirement_of = MadeOnce(requirement_of, MAX_KNOWN)
 
 
-def _options(request: CreateRequest, spec: JobSpec) -> Options:
+def _options(request: CreateRequest, spec: JobSpec, callback_format: CallbackFormat) -> Options:
     """Return the options as requested, with all defaults filled in. AUTO stays AUTO."""
     choices = Choices(
         packaging=request.packaging,
@@ -249,6 +265,7 @@ def _options(request: CreateRequest, spec: JobSpec) -> Options:
         mode=request.filter_mode,
         by_changes=bool(request.changed_since or request.since_export),
         mail_links=request.may_read and bool(request.notify_email),
+        callback_format=callback_format,
     )
     return options_of(spec, choices)
 

@@ -36,4 +36,5 @@ def delivery(record: Delivery) -> export_pb2.Delivery:
         create_time=timestamp_to_pb(record.create_time),
         end_time=timestamp_to_pb(record.end_time),
         tries=[export_pb2.Delivery.Try(end_time=timestamp_to_pb(t.time), outcome=t.outcome) for t in record.tries],
+        event=record.event,
     )

@@ -209,12 +209,14 @@ def _place_in_history(entry: Transition) -> str:
 
 
 def _place_of_delivery(delivery: Delivery) -> str:
-    return f"{delivery.run} {delivery.channel.name}"
+    return f"{delivery.run} {delivery.channel.name} {delivery.number}"
 
 
 def _position(place: str) -> Position | None:
-    run, _, channel = place.partition(" ")
-    return Position(int(run), channel) if place else None
+    if not place:
+        return None
+    run, channel, number = (*place.split(" "), "0")[:3]  # a token of an earlier version has no number
+    return Position(int(run), channel, int(number))
 
 
 async def _following(catalog: Catalog, after: str, count: int) -> Sequence[Collection]:

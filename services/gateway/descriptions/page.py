@@ -20,8 +20,8 @@ def shown(door: str) -> bytes:
     """Return the page of a door."""
     whole = document(door)
     title = whole["info"]["title"]
-    parts = [f"<h1>{escape(title)}</h1>", _text(whole["info"]["description"]), *_operations(whole), *_schemas(whole)]
-    return framed(title, "\n".join(parts))
+    parts = [*_operations(whole), *_webhooks(whole), *_schemas(whole)]
+    return framed(title, "\n".join([f"<h1>{escape(title)}</h1>", _text(whole["info"]["description"]), *parts]))
 
 
 def resolved(whole: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -60,13 +60,32 @@ def _operations(whole: Mapping[str, Any]) -> Iterator[str]:
 
 def _operation(whole: Mapping[str, Any], verb: str, path: str, operation: Mapping[str, Any]) -> Iterator[str]:
     yield f'<h3 id="{escape(operation["operationId"])}"><code>{verb.upper()} {escape(path)}</code></h3>'
+    yield from _request(whole, operation)
+    parameters = [resolved(whole, each) for each in operation.get("parameters", ())]
+    yield f"<pre>{escape(line_of(verb, path, parameters, operation.get('requestBody')))}</pre>"
+    yield _responses(whole, operation)
+
+
+def _webhooks(whole: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the requests that a receiver gets."""
+    for name, item in whole.get("webhooks", {}).items():
+        for verb, operation in item.items():
+            yield f"<h2>Webhook: {escape(name)}</h2>"
+            yield f'<h3 id="{escape(operation["operationId"])}"><code>{verb.upper()}</code> to the receiver</h3>'
+            yield from _request(whole, operation)
+            yield _responses(whole, operation)
+
+
+def _request(whole: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[str]:
     yield _text(operation["summary"] + ".") + _text(operation.get("description", ""))
     parameters = [resolved(whole, each) for each in operation.get("parameters", ())]
     yield _table(("parameter", "in", "type", ""), (_parameter(each) for each in parameters))
     if body := operation.get("requestBody"):
         yield f"<p>Body: {_bodies(body['content'])}</p>"
-    yield f"<pre>{escape(line_of(verb, path, parameters, body))}</pre>"
-    yield _table(
+
+
+def _responses(whole: Mapping[str, Any], operation: Mapping[str, Any]) -> str:
+    return _table(
         ("status", "body", ""),
         (_response(status, resolved(whole, each)) for status, each in operation["responses"].items()),
     )

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,12 +70,12 @@ class Office:
             outbox or self.store.outbox, self.senders, self.metrics, world, hold=HOLD, woken=self.woken, limits=limits
         )
 
-    async def cancelled(self, tenant: str = "acme", **targets: str) -> Export:
+    async def cancelled(self, tenant: str = "acme", **targets: Any) -> Export:
         export = await self.store.exports.create(new_export(tenant=tenant, **targets), SPEC, None)
         ended, _ = await self.store.exports.cancel(tenant, export.id, self.clock(), only_if_queued=False)
         return ended
 
-    async def completed(self, **targets: str) -> Export:
+    async def completed(self, **targets: Any) -> Export:
         export = await self.store.exports.create(new_export(**targets), SPEC, None)
         (claimed,) = await self.store.leases.claim("worker-1", f"poll of {export.id}", 1, self.clock())
         await self.store.leases.renew("worker-1", [claimed.ref], self.clock())

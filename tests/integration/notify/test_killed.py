@@ -13,9 +13,10 @@ from tests.servers.webhook import Receiver
 ROOT = Path(__file__).parents[3]
 
 
-def killed(database: Path, url: str, until: str) -> str:
+def killed(database: Path, url: str, until: str, callback_format: str = "xdent") -> str:
     """The export that a process ended before it was killed."""
     program = [sys.executable, "-m", "tests.integration.notify.killed_notifier", str(database), url, until]
+    program.append(callback_format)
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         export_id = process.stdout.readline().strip()

@@ -2,9 +2,10 @@ import base64
 
 import pytest
 
+from services.api.domain.callbacks import CallbackDefaults, CallbackFormat
 from services.api.domain.fairness import Share
 from services.api.domain.quotas import Quotas
-from services.api.tenants import load
+from services.api.tenants import LiveTenants, load
 from services.runtime.toml import FileError
 
 SECRET, *OTHERS = ("whsec_" + base64.b64encode(byte * 24).decode() for byte in (b"x", b"y", b"z"))
@@ -111,3 +112,40 @@ def test_quotas_are_those_of_the_tenant_else_the_default_ones(tmp_path):
 def test_a_quota_that_is_none_is_named(tmp_path, line):
     with pytest.raises(FileError, match=line.partition(" ")[0]):
         load(write(tmp_path, f"[default]\n{line}\n"))
+
+
+def test_the_format_and_the_url_of_callbacks_are_those_of_a_tenant_or_the_default(tmp_path):
+    file = """
+        [default]
+        callback_format = "syntage"
+        [tenants.acme]
+        callback_url = "https://hooks.acme.example/exports"
+        [tenants.bolt]
+        callback_format = "xdent"
+        """
+    callbacks = load(write(tmp_path, file)).callbacks
+    assert callbacks["acme"] == CallbackDefaults(CallbackFormat.SYNTAGE, "https://hooks.acme.example/exports")
+    assert callbacks["bolt"] == CallbackDefaults(CallbackFormat.XDENT)
+    live = LiveTenants(write(tmp_path, file))
+    assert live.callbacks("other") == CallbackDefaults(CallbackFormat.SYNTAGE)
+    assert LiveTenants(None).callbacks("acme") == CallbackDefaults(CallbackFormat.XDENT)
+
+
+@pytest.mark.parametrize("key", ["callback_format", "callback_url"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"Syntage"',
+        '"syntage\\u0000"',
+        '""',
+        "1",
+        '["syntage"]',
+        '"file:///etc/passwd"',
+        '"https://a.example/\\r\\nX: y"',
+    ],
+)
+def test_hostile_values_of_callbacks_are_refused_by_their_names(tmp_path, key, value):
+    for table in ("default", "tenants.acme"):
+        with pytest.raises(FileError) as caught:
+            load(write(tmp_path, f"[{table}]\n{key} = {value}\n"))
+        assert str(caught.value.mistakes[0]).startswith(f"[{table}] {key}:")

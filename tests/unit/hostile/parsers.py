@@ -14,6 +14,7 @@ from services.api.catalog.definition.file import load
 from services.api.catalog.model import Catalog
 from services.api.catalog.query.parameters import decode as percent_decoded
 from services.api.catalog.query.values import FILTERABLE, read_value
+from services.api.domain.callbacks import CallbackDefaults
 from services.api.domain.filenames import attachments_name, file_name
 from services.api.notify.addresses import AddressRules
 from services.api.notify.callback import wait_asked
@@ -77,7 +78,7 @@ def parsers() -> dict[str, Parser]:
 
 def planned(catalog: Catalog, message: pb2.CreateExportRequest) -> object:
     """All that is done with a request before it is stored, and the answer when it is refused."""
-    nobody = SimpleNamespace(violations=lambda *_: [])
+    nobody = SimpleNamespace(violations=lambda *_: [], callbacks=lambda _: CallbackDefaults())
     planner = Planner(
         SimpleNamespace(seen=lambda _: catalog),
         nobody,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from services.api.catalog.live import LiveCatalog
+from services.api.domain.callbacks import CallbackDefaults
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.leases import LeasePolicy
 from services.api.domain.quotas import UNLIMITED_QUOTAS, Quotas
@@ -56,6 +57,9 @@ columns = [{ field = "id" }]
 
 class Anywhere:
     """Announcements may go to any place."""
+
+    def callbacks(self, _: str) -> CallbackDefaults:
+        return CallbackDefaults()
 
     def violations(self, *_: str) -> Iterable[Violation]:
         return ()

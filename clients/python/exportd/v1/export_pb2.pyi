@@ -1402,12 +1402,15 @@ class Delivery(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     TRIES_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """"msg_" and 32 hexadecimal digits; the same in every attempt, so that a receiver can recognise a repetition."""
+    """"msg_" and 32 hexadecimal digits; the same in every attempt, so that a receiver can recognise a repetition. The id of an event is the UUID
+    of these digits.
+    """
     export_id: _builtins.str
     """The export."""
     run: _builtins.int
-    """Export.run whose result it reports."""
+    """Export.run whose result, or a change in which, it reports."""
     channel: Global___Delivery.Channel.ValueType
     """Never unspecified."""
     target: _builtins.str
@@ -1416,13 +1419,15 @@ class Delivery(_message.Message):
     """Never unspecified."""
     try_count: _builtins.int
     """Number of attempts so far."""
+    event: _builtins.str
+    """The event in the format of Syntage that it reports, such as "export.updated"; empty if it reports the end of the run."""
     @_builtins.property
     def next_try_time(self) -> _timestamp_pb2.Timestamp:
         """When the next attempt is due; absent unless PENDING."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When the run ended."""
+        """When the run ended, or the change happened."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
@@ -1446,10 +1451,11 @@ class Delivery(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         tries: _abc.Iterable[Global___Delivery.Try] | None = ...,
+        event: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "next_try_time", b"next_try_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "create_time", b"create_time", "end_time", b"end_time", "export_id", b"export_id", "id", b"id", "next_try_time", b"next_try_time", "run", b"run", "state", b"state", "target", b"target", "tries", b"tries", "try_count", b"try_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "create_time", b"create_time", "end_time", b"end_time", "event", b"event", "export_id", b"export_id", "id", b"id", "next_try_time", b"next_try_time", "run", b"run", "state", b"state", "target", b"target", "tries", b"tries", "try_count", b"try_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -185,7 +185,7 @@ def deliveries_row(delivery: Delivery) -> tuple[str, ...]:
     return (
         delivery.id,
         str(delivery.run),
-        name_of(Delivery.Channel, delivery.channel),
+        f"{name_of(Delivery.Channel, delivery.channel)} {delivery.event}".strip(),
         name_of(Delivery.State, delivery.state),
         str(delivery.try_count),
         delivery.tries[-1].outcome if delivery.tries else "-",

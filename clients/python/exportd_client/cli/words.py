@@ -156,6 +156,8 @@ def delivery_facts(delivery: Delivery) -> Iterator[Fact]:
     yield "id", delivery.id
     yield "export", delivery.export_id
     yield "channel", f"{name_of(Delivery.Channel, delivery.channel)} to {delivery.target}"
+    if delivery.event:
+        yield "event", delivery.event
     yield "state", name_of(Delivery.State, delivery.state)
     for each in delivery.tries:
         yield "try", f"{instant(each.end_time)} {each.outcome}"

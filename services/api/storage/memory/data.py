@@ -1,6 +1,5 @@
 """The data of the store, and the only way in which an export changes."""
 
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,8 +17,7 @@ from services.api.domain.notifications import (
     Delivery,
     DeliveryState,
     Try,
-    channels,
-    notice_on,
+    announcements,
 )
 from services.api.domain.quotas import Quota, Window
 from services.api.domain.states import ENDINGS, Event, State, target
@@ -62,6 +60,7 @@ class MemoryData:
         """Store a new record with the first entry of its history."""
         self.keep(record)
         self.history[record.export.id] = [_entry(record.export, CREATED, None, Actor.CALLER)]
+        self._announce(record.export, None, ends=False)
 
     def happen(
         self,
@@ -75,7 +74,7 @@ class MemoryData:
         changed: Mapping[str, Any],
         **beside: Any,
     ) -> Export:
-        """Apply an event to an export and record it in the history; announce it if it ends the run.
+        """Apply an event to an export, record it in the history, and announce it.
 
         Return the changed export.
 
@@ -89,31 +88,36 @@ class MemoryData:
         why = reason or REASONS.get(event, "")
         self.history[export.id].append(_entry(export, event.name, before.state, actor, worker_id=worker_id, reason=why))
         if event in ENDINGS:
-            self._announce(export, now)
+            self._supersede(export, now)
+        self._announce(export, before.state, ends=event in ENDINGS)
         return export
 
-    def _announce(self, export: Export, now: datetime) -> None:
+    def _supersede(self, export: Export, now: datetime) -> None:
         for id_, announced in self.deliveries.items():
             delivery = announced.delivery
-            if delivery.export_id == export.id and delivery.state is DeliveryState.PENDING:
+            is_end = delivery.export_id == export.id and not delivery.number
+            if is_end and delivery.state is DeliveryState.PENDING:
                 self.deliveries[id_] = settled(announced, SUPERSEDED, now, DeliveryState.GIVEN_UP)
-        for channel, receiver in channels(export).items():
-            id_ = f"msg_{secrets.token_hex(16)}"
+
+    def _announce(self, export: Export, before: State | None, *, ends: bool) -> None:
+        for new in announcements(export, before, ends=ends):
             delivery = Delivery(
-                id=id_,
+                id=new.id,
                 export_id=export.id,
                 tenant=export.tenant,
                 run=export.run,
-                channel=channel,
-                target=receiver,
-                notice=notice_on(channel, export),
+                channel=new.channel,
+                target=new.target,
+                notice=new.notice,
                 state=DeliveryState.PENDING,
                 attempt=0,
-                next_attempt_time=now,
-                create_time=now,
+                next_attempt_time=export.update_time,
+                create_time=export.update_time,
                 end_time=None,
+                event=new.event,
+                number=new.number,
             )
-            self.deliveries[id_] = Announced(delivery)
+            self.deliveries[new.id] = Announced(delivery)
 
 
 def settled(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.api.domain.audit import NOBODY, Origin, of_delivery
+from services.api.domain.events import tells_end
 from services.api.domain.notifications import MAX_OUTCOME_CHARACTERS, Channel, Delivery, DeliveryState, Held, Position
 from services.api.ports.exports import IdKind, IdMatch, IdRange
 from services.api.storage.memory.audit import append
@@ -26,9 +27,22 @@ class MemoryOutbox:
     async def hold(self, limit: int, until: datetime | Mapping[Channel, datetime], now: datetime) -> list[Held]:
         ends = until if isinstance(until, Mapping) else dict.fromkeys(Channel, until)
         waiting = ((delivery.next_attempt_time, delivery) for delivery in self._pending())
-        due = [(moment, delivery) for moment, delivery in waiting if moment is not None and moment <= now]
+        due = [
+            (moment, delivery)
+            for moment, delivery in waiting
+            if moment is not None and moment <= now and not self._is_after_another(delivery)
+        ]
         longest_due = sorted(due, key=lambda each: each[0])[:limit]
         return [self._held(delivery, ends[delivery.channel]) for _, delivery in longest_due]
+
+    def _is_after_another(self, delivery: Delivery) -> bool:
+        """Whether an earlier event of the export was not attempted yet, or is being attempted."""
+        return any(
+            (earlier.export_id, earlier.channel) == (delivery.export_id, delivery.channel)
+            and earlier.number < delivery.number
+            and (earlier.attempt == 0 or bool(self._data.deliveries[earlier.id].lease_id))
+            for earlier in self._pending()
+        )
 
     def _held(self, delivery: Delivery, until: datetime) -> Held:
         held = Held(replace(delivery, attempt=delivery.attempt + 1, next_attempt_time=until), secrets.token_hex(16))
@@ -122,5 +136,5 @@ class MemoryOutbox:
     def _say_so(self, delivery: Delivery) -> None:
         """Record on the export that the notification was accepted, unless a later run has begun."""
         record = self._data.records[delivery.export_id]
-        if record.export.run == delivery.run:
+        if record.export.run == delivery.run and tells_end(delivery.event, delivery.notice):
             self._data.keep(replace(record, export=replace(record.export, **_TOLD[delivery.channel])))

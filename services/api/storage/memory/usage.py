@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from services.api.domain.export import Export
-from services.api.domain.notifications import channels
+from services.api.domain.notifications import notification_count
 from services.api.domain.quotas import WINDOWS, Quota, Quotas, Window, exceeded, window_start
 from services.api.domain.states import LEASABLE, Event, sources
 from services.api.storage.memory.data import MemoryData
@@ -17,7 +17,7 @@ def count(data: MemoryData, export: Export, quotas: Quotas) -> None:
     if 0 < quotas.waiting <= waiting:
         raise exceeded(Quota.WAITING, quotas.waiting, quotas.waiting, now)
     taken = {}
-    notices = len(channels(export))
+    notices = notification_count(export)
     for quota, added in ((Quota.CREATES, 1), (Quota.NOTIFICATIONS, notices)):
         if added and quotas.limit(quota):
             taken[tenant, quota] = _window(data, tenant, quota, now).taken(quota, added, quotas.limit(quota), now)

@@ -75,6 +75,17 @@ Json = JsonType(none_as_null=True)
 """A list or an object. A missing value is NULL, never JSON's null."""
 
 
+class OrderedJsonType(TypeDecorator[Any]):
+    """JSON as text: objects keep the order of their keys, which PostgreSQL's jsonb does not."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+
+OrderedJson = OrderedJsonType(none_as_null=True)
+"""An object that is sent as it was stored."""
+
+
 class SharedObject(dict[str, Any]):
     """A JSON object that nobody changes. Objects with the same text may be the same object."""
 

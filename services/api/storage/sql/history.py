@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.api.domain.events import has_events
 from services.api.domain.export import Export
 from services.api.domain.history import (
     CREATED,
@@ -26,6 +27,7 @@ _t = transitions.c
 _ENTRY_COLUMNS = tuple(column.name for column in _t if column.name != "id")
 _insert = Prepared(sa.insert(transitions).inline(), sets=_ENTRY_COLUMNS)
 _last = Prepared(sa.select(_t.worker_id).where(_t.export_id == sa.bindparam("of_id")).order_by(_t.id.desc()).limit(1))
+_last_state = Prepared(sa.select(_t.state).where(_t.export_id == sa.bindparam("of_id")).order_by(_t.id.desc()).limit(1))
 _of_export = (
     sa.select(transitions)
     .join_from(transitions, exports)
@@ -49,6 +51,7 @@ class History:
         """Begin the history of new exports."""
         _insert.run_each(db, [_entry(export, CREATED, Actor.CALLER, "", "") for export in new])
         self._line.waits(db, new)
+        self._outbox.announce(db, [(export, None) for export in new], ends=False)
 
     def happened(
         self,
@@ -60,18 +63,18 @@ class History:
         reason: str | Callable[[Row], str] = "",
         worker_id: str | Callable[[Row], str] = "",
     ) -> list[Export]:
-        """Record an event of these exports, and announce it if it ends their runs. Return the exports.
+        """Record an event of these exports, and announce it. Return the exports.
 
         `reason` and `worker_id` may be functions of the row.
         """
         rows = [*rows]
         workers, why = _told(worker_id, rows), _told(reason or REASONS.get(event, ""), rows)
         changed = [to_export(row) for row in rows]
+        before = [_state_before(db, export) for export in changed]
         told = zip(changed, why, workers, strict=True)
         _insert.run_each(db, [_entry(export, event.name, actor, *each) for export, *each in told])
         self._line.happened(db, event, changed)
-        if event in ENDINGS:
-            self._outbox.announce(db, changed)
+        self._outbox.announce(db, [*zip(changed, before, strict=True)], ends=event in ENDINGS)
         return changed
 
 
@@ -84,6 +87,11 @@ def history_of(sql: Statements) -> History:
 def _told(what: str | Callable[[Row], str], rows: Sequence[Row]) -> list[str]:
     """Return the value for each row."""
     return [what if isinstance(what, str) else what(row) for row in rows]
+
+
+def _state_before(db: sa.Connection, export: Export) -> State | None:
+    """Return the state before a change whose entry is not written yet. Only events need it; None for other exports."""
+    return _last_state.scalar(db, {"of_id": export.id}) if has_events(export) else None
 
 
 def worker_of(db: sa.Connection, export_id: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.api.domain.callbacks import CallbackFormat
 from services.api.domain.export import Export, JobError, Options, StoredFile
 from services.api.domain.filter_mode import FilterMode
 from services.api.storage.sql.column_types import MICROSECOND, SharedObject, from_micros
@@ -253,6 +254,7 @@ def _options_as_json(options: Options) -> SharedObject:
             "filter_mode": options.filter_mode.value,
             "by_changes": options.by_changes,
             "mail_links": options.mail_links,
+            "callback_format": options.callback_format.value,
         }
     )
 
@@ -287,6 +289,7 @@ def _options_of(stored: dict[str, Any]) -> Options:
         filter_mode=FilterMode(stored.get("filter_mode", FilterMode.STRICT.value)),
         by_changes=stored.get("by_changes", False),
         mail_links=stored.get("mail_links", False),
+        callback_format=CallbackFormat(stored.get("callback_format", CallbackFormat.XDENT.value)),
     )
 
 

@@ -37,11 +37,15 @@ class Settlements:
         tries = dialect.appended(_d.tries, MAX_TRIES_KEPT, time=now, outcome=outcome)
         settled = sa.update(deliveries).values(lease_id=None, tries=tries)
         over = settled.values(next_attempt_time=None, end_time=_now)
-        earlier_run = (_d.export_id == sa.bindparam("of_id"), _d.run < sa.bindparam("of_run", type_=sa.Integer))
+        earlier_end = (
+            _d.export_id == sa.bindparam("of_id"),
+            _d.run < sa.bindparam("of_run", type_=sa.Integer),
+            _d.number == 0,  # an event stays true when a later run ends
+        )
         ended_as = sa.bindparam("ended_as", type_=_d.state.type)
         due = sa.bindparam("due", type_=UtcTime)
         return cls(
             again=settled.values(next_attempt_time=due).where(*HELD).returning(_d.id),
             end=over.values(state=ended_as).where(*HELD).returning(deliveries),
-            supersede=over.values(state=DeliveryState.GIVEN_UP).where(*earlier_run, PENDING),
+            supersede=over.values(state=DeliveryState.GIVEN_UP).where(*earlier_end, PENDING),
         )

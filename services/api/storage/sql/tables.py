@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.api.domain.history import Actor
 from services.api.domain.notifications import Channel, DeliveryState
 from services.api.domain.states import CancelReason, State
-from services.api.storage.sql.column_types import Json, Length, SharedJson, Text, UtcTime
+from services.api.storage.sql.column_types import Json, Length, OrderedJson, SharedJson, Text, UtcTime
 from services.contract.formats import Format
 from services.contract.outcome import Consistency, MatchedBy
 
@@ -271,7 +271,7 @@ deliveries = sa.Table(
     sa.Column("run", sa.Integer, nullable=False),
     sa.Column("channel", _named(Channel), nullable=False),
     sa.Column("target", Text, nullable=False),
-    sa.Column("notice", Json, nullable=False),
+    sa.Column("notice", OrderedJson, nullable=False),
     sa.Column("state", _named(DeliveryState), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     # During an attempt, the end of the hold: if no outcome is stored by then, the delivery is retried.
@@ -280,7 +280,10 @@ deliveries = sa.Table(
     sa.Column("create_time", UtcTime, nullable=False),
     sa.Column("end_time", UtcTime),
     sa.Column("tries", Json, nullable=False),
-    sa.UniqueConstraint("export_id", "run", "channel", name="deliveries_once"),
+    # The type of the event, and its place among those of the export; '' and 0 for the end of a run.
+    sa.Column("event", Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("number", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    sa.UniqueConstraint("export_id", "run", "channel", "number", name="deliveries_once"),
     sa.CheckConstraint(
         "(state = 'PENDING') = (next_attempt_time IS NOT NULL) AND (state = 'PENDING') = (end_time IS NULL)",
         name="pending_is_scheduled",

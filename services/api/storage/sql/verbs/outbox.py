@@ -1,4 +1,4 @@
-"""Notifications: stored in the transaction that ends a run, then held and settled like jobs."""
+"""Notifications: stored in the transaction of what they announce, then held and settled like jobs."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.audit import NOBODY, Origin, of_delivery
+from services.api.domain.events import tells_end
 from services.api.domain.export import Export
 from services.api.domain.notifications import (
     MAX_OUTCOME_CHARACTERS,
     SUPERSEDED,
+    Announcement,
     Channel,
     Delivery,
     DeliveryState,
     Held,
     Position,
     Try,
-    channels,
-    notice_on,
+    announcements,
 )
+from services.api.domain.states import State
 from services.api.storage.sql.column_types import UtcTime, from_micros, to_micros
 from services.api.storage.sql.listed import Listed, Types, in_rounds
 from services.api.storage.sql.prepared import Prepared
@@ -38,12 +40,20 @@ _channel = sa.cast(_d.channel, sa.Text)  # by name: an engine may sort an enum d
 _now = sa.bindparam("now", type_=UtcTime)
 _NEW_COLUMNS = tuple(column.name for column in _d if column.name not in {"lease_id", "end_time"})
 _insert = Prepared(sa.insert(deliveries).inline(), sets=_NEW_COLUMNS)
+_earlier = deliveries.alias("earlier")
+_e = _earlier.c
+_after_another = (
+    sa.exists()
+    .where(_e.export_id == _d.export_id, _e.channel == _d.channel, _e.number < _d.number)
+    .where(sa.text("earlier.state = 'PENDING'"), sa.or_(_e.attempt == 0, _e.lease_id.is_not(None)))
+)
+"""Whether an earlier event of the export was not attempted yet, or is being attempted."""
 _due = Prepared(
     sa.select(_d.id, _d.channel)
-    .where(PENDING, _d.next_attempt_time <= _now)
+    .where(PENDING, _d.next_attempt_time <= _now, sa.or_(_d.number == 0, sa.not_(_after_another)))
     .order_by(_d.next_attempt_time)
     .limit(sa.bindparam("count", type_=sa.Integer))
-    .with_for_update(skip_locked=True)  # deliveries that another process is taking are skipped
+    .with_for_update(skip_locked=True, of=deliveries)  # deliveries that another process is taking are skipped
 )
 _hold = (
     sa.update(deliveries)
@@ -66,7 +76,7 @@ _put_back = (
 _of_export = (
     sa.select(deliveries)
     .where(_d.export_id == sa.bindparam("of_id"), _d.tenant == sa.bindparam("of_tenant"))
-    .order_by(_d.run, _channel)
+    .order_by(_d.run, _channel, _d.number)
 )
 _redeliver = (
     sa.update(deliveries)
@@ -128,15 +138,16 @@ class OutboxVerbs:
         self._ending = Listed.of(sql.dialect, sql.settlements.end, {**_TRIED, **ended_as})
         self._putting_back = Listed.of(sql.dialect, _put_back, {**_HELD, "due": _time})
 
-    def announce(self, db: sa.Connection, ended: Sequence[Export]) -> None:
-        """Add the notifications of these ends, and give up pending ones of earlier runs.
+    def announce(self, db: sa.Connection, changed: Sequence[tuple[Export, State | None]], *, ends: bool) -> None:
+        """Add the notifications of these changes, each with the state before it: see `announcements`.
 
-        An older end that arrived after the new one would contradict it, and the receiver could not tell.
+        At the end of a run, give up pending notifications of the ends of earlier runs. An older end that arrived after
+        the new one would contradict it, and the receiver could not tell.
         """
-        rows = [_row(export, channel, target) for export in ended for channel, target in channels(export).items()]
+        rows = [_row(export, each) for export, before in changed for each in announcements(export, before, ends=ends)]
         _insert.run_each(db, rows)
-        for export in ended:
-            if export.run > 1:
+        for export, _ in changed:
+            if ends and export.run > 1:
                 of = {"of_id": export.id, "of_run": export.run, "outcome": SUPERSEDED, "now": export.end_time}
                 self._supersede.run(db, of | {"now_micros": to_micros(export.update_time)})
 
@@ -176,8 +187,9 @@ class OutboxVerbs:
     def _end(self, db: sa.Connection, asked: Sequence[Settled]) -> list[bool | Exception]:
         rows = self._settled(db, self._ending, asked)
         sent = [row for row in rows if row["state"] is DeliveryState.SENT]
+        told = [row for row in sent if tells_end(row["event"], row["notice"])]
         for channel, say_so in _say_so.items():
-            its = (row for row in sent if row["channel"] is channel)
+            its = (row for row in told if row["channel"] is channel)
             say_so.run_each(db, ({"of_id": row["export_id"], "of_run": row["run"]} for row in its))
         mails = (row for row in rows if row["channel"] is Channel.EMAIL)
         _erase_tokens.run_each(db, ({"of_delivery": row["id"]} for row in mails))
@@ -196,7 +208,7 @@ class OutboxVerbs:
     ) -> list[Delivery]:
         query = _of_export.limit(limit)
         if after is not None:
-            query = query.where(sa.or_(_d.run > after.run, sa.and_(_d.run == after.run, _channel > after.channel)))
+            query = query.where(_behind(after))
         rows = db.execute(query, {"of_id": export_id, "of_tenant": tenant}).mappings()
         return [to_delivery(row) for row in rows]
 
@@ -217,6 +229,11 @@ def outbox_verbs(sql: Statements) -> OutboxVerbs:
     return OutboxVerbs(sql)
 
 
+def _behind(after: Position) -> sa.ColumnElement[bool]:
+    later = sa.and_(_channel == after.channel, _d.number > after.number)
+    return sa.or_(_d.run > after.run, sa.and_(_d.run == after.run, sa.or_(_channel > after.channel, later)))
+
+
 def _own_delivery(asked: Settled) -> list[str]:
     return [asked.held.delivery.id]
 
@@ -227,20 +244,22 @@ def _answers(asked: Sequence[Settled], rows: Sequence[Row]) -> list[bool | Excep
     return [each.held.delivery.id in settled for each in asked]
 
 
-def _row(export: Export, channel: Channel, target: str) -> dict[str, Any]:
+def _row(export: Export, new: Announcement) -> dict[str, Any]:
     return {
-        "id": f"msg_{secrets.token_hex(16)}",
+        "id": new.id,
         "export_id": export.id,
         "tenant": export.tenant,
         "run": export.run,
-        "channel": channel,
-        "target": target,
-        "notice": notice_on(channel, export),
+        "channel": new.channel,
+        "target": new.target,
+        "notice": new.notice,
         "state": DeliveryState.PENDING,
         "attempt": 0,
-        "next_attempt_time": export.end_time,
-        "create_time": export.end_time,
+        "next_attempt_time": export.update_time,
+        "create_time": export.update_time,
         "tries": [],
+        "event": new.event,
+        "number": new.number,
     }
 
 
@@ -260,4 +279,6 @@ def to_delivery(row: Row) -> Delivery:
         create_time=row["create_time"],
         end_time=row["end_time"],
         tries=tuple(Try(from_micros(each["time"]), each["outcome"]) for each in row["tries"]),
+        event=row["event"],
+        number=row["number"],
     )

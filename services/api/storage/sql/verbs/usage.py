@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.export import Export
-from services.api.domain.notifications import channels
+from services.api.domain.notifications import notification_count
 from services.api.domain.quotas import Quota, Quotas, exceeded, window_start
 from services.api.domain.states import LEASABLE, Event, sources, target
 from services.api.storage.sql.column_types import UtcTime
@@ -50,7 +50,7 @@ class UsageVerbs:
             self._check_waiting(db, export, quotas.waiting, pending)
         if quotas.creates_a_minute:
             self.take(db, export.tenant, Quota.CREATES, quotas.creates_a_minute, export.create_time)
-        notices = len(channels(export))
+        notices = notification_count(export)
         if notices and quotas.notifications_a_day:
             most = quotas.notifications_a_day
             self.take(db, export.tenant, Quota.NOTIFICATIONS, most, export.create_time, count=notices)
