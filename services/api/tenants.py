@@ -171,7 +171,7 @@ def _domains(table: Table, key: str, default: tuple[str, ...]) -> tuple[str, ...
 
 def _callbacks(table: Table, default: CallbackDefaults) -> CallbackDefaults:
     chosen = table.choice("callback_format", _FORMATS, default.format.value)
-    url = table.text("callback_url", default.url)
+    url = "" if table.value("callback_url") == "" else table.text("callback_url", default.url)
     if url and not _URL.fullmatch(url):
         table.wrong("callback_url", "must be a URL such as https://hooks.acme.example/exports")
     return CallbackDefaults(CallbackFormat(chosen) if chosen else default.format, url)

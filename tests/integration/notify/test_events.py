@@ -84,7 +84,7 @@ async def test_the_headers_are_those_of_syntage(office: Office, receiver: Receiv
 
 
 async def test_a_retry_has_the_same_bytes_and_a_new_time(office: Office, receiver: Receiver) -> None:
-    receiver.answers = [Answer(500), Answer(503)]
+    receiver.always = Answer(500)
     await office.cancelled(callback_url=receiver.url(), options=EVENTS)
     for delay in (timedelta(), DELAYS[0], DELAYS[1]):
         office.clock.now += delay

@@ -118,16 +118,18 @@ def test_the_format_and_the_url_of_callbacks_are_those_of_a_tenant_or_the_defaul
     file = """
         [default]
         callback_format = "syntage"
+        callback_url = "https://hooks.example/all"
         [tenants.acme]
         callback_url = "https://hooks.acme.example/exports"
         [tenants.bolt]
         callback_format = "xdent"
+        callback_url = ""
         """
     callbacks = load(write(tmp_path, file)).callbacks
     assert callbacks["acme"] == CallbackDefaults(CallbackFormat.SYNTAGE, "https://hooks.acme.example/exports")
     assert callbacks["bolt"] == CallbackDefaults(CallbackFormat.XDENT)
     live = LiveTenants(write(tmp_path, file))
-    assert live.callbacks("other") == CallbackDefaults(CallbackFormat.SYNTAGE)
+    assert live.callbacks("other") == CallbackDefaults(CallbackFormat.SYNTAGE, "https://hooks.example/all")
     assert LiveTenants(None).callbacks("acme") == CallbackDefaults(CallbackFormat.XDENT)
 
 
@@ -137,7 +139,7 @@ def test_the_format_and_the_url_of_callbacks_are_those_of_a_tenant_or_the_defaul
     [
         '"Syntage"',
         '"syntage\\u0000"',
-        '""',
+        '" "',
         "1",
         '["syntage"]',
         '"file:///etc/passwd"',
