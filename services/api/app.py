@@ -1,9 +1,8 @@
 """Assembles the api. This is the only module that names concrete classes."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,6 +66,7 @@ from services.runtime import logs, resources, stderr
 from services.runtime.early_signals import EarlySignals
 from services.runtime.interpreter import garbage
 from services.runtime.metrics import LostLogLines, served
+from services.runtime.processes.parent import tell_parent
 from services.runtime.reloading import Reloading
 from services.runtime.resources import Kept
 from services.runtime.settings import is_loopback
@@ -137,10 +137,8 @@ async def _main(settings: ApiSettings, early: EarlySignals) -> None:
 
 def _serving(settings: ApiSettings, port: int, queue_port: int) -> None:
     logs.get().info("serving", port=port, queue_port=queue_port)
-    if settings.process is not None:  # whoever started it waits for a line
-        with suppress(BrokenPipeError):  # it is gone, which standard input says
-            sys.stdout.write("serving\n")
-            sys.stdout.flush()
+    if settings.process is not None:
+        tell_parent()
 
 
 async def _built(settings: ApiSettings) -> "Api":

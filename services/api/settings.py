@@ -15,14 +15,13 @@ from services.api.notify.settings import NotifySettings
 from services.api.oidc.settings import OidcSettings
 from services.contract.preview import PREVIEW_S
 from services.objects.settings import BucketStore, artifacts_from
+from services.runtime.processes.ports import MAX_PROCESSES, metrics_of, note_problems
 from services.runtime.settings import SettingsReader, is_address, is_loopback
 from services.tls.files import TlsFiles, tls_files
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_QUEUE_LISTEN = "127.0.0.1:50052"
 
-MAX_PROCESSES = 64
-MAX_PORT = 65535
 _PUBLIC_URL = re.compile("https?://[!-~]{1,500}")
 
 _NO_TLS = (
@@ -162,14 +161,9 @@ class ApiSettings:
         read.finish()
         return settings
 
-    def metrics_of(self, index: int) -> str:
-        """Return the metrics address of process `index`: each process takes the port after that of the previous one."""
-        host, _, port = self.metrics.rpartition(":")
-        return f"{host}:{int(port) + index}" if self.metrics else ""
-
     def of_process(self, index: int) -> "ApiSettings":
         """Return the settings of process `index` of several."""
-        return replace(self, process=index, metrics=self.metrics_of(index))
+        return replace(self, process=index, metrics=metrics_of(self.metrics, index))
 
 
 def _check_key(read: SettingsReader, settings: ApiSettings, sources: int) -> None:
@@ -193,14 +187,13 @@ def _check_several(read: SettingsReader, settings: ApiSettings) -> None:
         read.problem(
             f"EXPORTD_API_PROCESSES is {settings.processes}: more than one process needs PostgreSQL, EXPORTD_DATABASE"
         )
-    for name, address in (("EXPORTD_LISTEN", settings.listen), ("EXPORTD_QUEUE_LISTEN", settings.queue_listen)):
-        if address.endswith(":0"):
-            read.problem(f"{name} is {address!r}: processes that share a port need its number (EXPORTD_API_PROCESSES)")
-    if settings.metrics and not 0 < int(settings.metrics.rpartition(":")[2]) <= MAX_PORT - settings.processes:
-        read.problem(
-            f"EXPORTD_API_METRICS is {settings.metrics!r}: each process takes a port, from this one on "
-            "(EXPORTD_API_PROCESSES)"
-        )
+    note_problems(
+        read,
+        "EXPORTD_API_PROCESSES",
+        settings.processes,
+        shared={"EXPORTD_LISTEN": settings.listen, "EXPORTD_QUEUE_LISTEN": settings.queue_listen},
+        metrics=("EXPORTD_API_METRICS", settings.metrics),
+    )
 
 
 def _links(read: SettingsReader) -> LinkPolicy:

@@ -5,7 +5,7 @@ Large modules are imported only after signal handlers are installed and the comm
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,9 +28,16 @@ def main() -> None:
 
 
 def _serve(early: EarlySignals) -> int:
+    from services.gateway.settings import from_env  # noqa: PLC0415 - see above
+
+    settings = from_env(os.environ)
+    if settings.processes > 1:
+        from services.gateway.processes import several  # noqa: PLC0415 - it needs no more than that
+
+        return several.main(settings, os.environ, early)
     from services.gateway import app  # noqa: PLC0415 - see above
 
-    return app.main(os.environ, early)
+    return app.main(settings, early)
 
 
 def _health(arguments: Sequence[str]) -> int:
@@ -39,8 +46,11 @@ def _health(arguments: Sequence[str]) -> int:
     return health.run(arguments, os.environ, sys.stdout)
 
 
-def program(early: EarlySignals) -> "Program":
-    """Return the commands and the service, which takes over the signals that have already arrived."""
+def program(early: EarlySignals, serve: Callable[[], int] | None = None) -> "Program":
+    """Return the commands and the service, which takes over the signals that have already arrived.
+
+    `serve` replaces the service.
+    """
     from services.gateway.settings_help import HELP  # noqa: PLC0415 - see above
     from services.runtime.command_line import Command, Program  # noqa: PLC0415 - see above
 
@@ -49,7 +59,7 @@ def program(early: EarlySignals) -> "Program":
         purpose="Serves the public API over HTTP, as a client of exportd-api.",
         extra="gateway",
         commands=(Command("health", "ask a running gateway whether it reaches the api", _health),),
-        serve=partial(_serve, early),
+        serve=serve or partial(_serve, early),
         settings=HELP,
     )
 

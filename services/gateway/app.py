@@ -1,6 +1,7 @@
 """Assembles the gateway. This is the only module that names concrete classes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 
 import uvloop
 
@@ -14,7 +15,7 @@ from services.gateway.http.server import HttpServer
 from services.gateway.links.door import LinkDoor
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.native.door import NativeDoor
-from services.gateway.settings import GatewaySettings, from_env
+from services.gateway.settings import GatewaySettings
 from services.gateway.syntage.door import SyntageDoor
 from services.gateway.upstream.api import Api
 from services.gateway.xdent.door import XdentDoor
@@ -22,6 +23,7 @@ from services.runtime import logs, resources, stderr
 from services.runtime.early_signals import EarlySignals
 from services.runtime.interpreter import garbage
 from services.runtime.metrics import LostLogLines, served
+from services.runtime.processes.parent import tell_parent
 from services.runtime.resources import Kept
 from services.runtime.signals import StopSignals, on_hangup
 from services.runtime.startup import CannotStart
@@ -33,10 +35,10 @@ KEPT_MEMORY = Kept(block_bytes=4 << 20, free_bytes=16 << 20)
 """Each piece of a download allocates and frees blocks of one mebibyte."""
 
 
-def main(environ: Mapping[str, str], early: EarlySignals) -> int:
+def main(settings: GatewaySettings, early: EarlySignals) -> int:
     """Run until stopped, and return the exit code. Raises CannotStart."""
-    settings = from_env(environ)
-    logs.configure("gateway", settings.log_format)
+    of_process = {} if settings.process is None else {"process": settings.process}
+    logs.configure("gateway", settings.log_format, **of_process)
     resources.raise_limit_of_files(settings.limits.connections + SPARE_FILES)
     resources.keep_memory(KEPT_MEMORY)
     uvloop.run(_main(settings, early))
@@ -45,9 +47,17 @@ def main(environ: Mapping[str, str], early: EarlySignals) -> int:
 
 async def _main(settings: GatewaySettings, early: EarlySignals) -> None:
     stop = StopSignals().install(early)
+    if settings.process is not None:
+        stop.when_stdin_ends()
     if stop.drain.is_set():
         return
-    await run(settings, stop, lambda port: logs.get().info("serving", port=port), early)
+    await run(settings, stop, partial(_serving, settings), early)
+
+
+def _serving(settings: GatewaySettings, port: int) -> None:
+    logs.get().info("serving", port=port)
+    if settings.process is not None:
+        tell_parent()
 
 
 async def run(
@@ -64,7 +74,8 @@ async def run(
     with on_hangup(_ignore, early), served(settings.metrics, metrics.registry, "EXPORTD_GATEWAY_METRICS"):
         async with api:
             context = certificates.context() if certificates else None
-            started(await server.start(settings.listen, "EXPORTD_GATEWAY_LISTEN", context))
+            shared = settings.process is not None
+            started(await server.start(settings.listen, "EXPORTD_GATEWAY_LISTEN", context, shared=shared))
             garbage.spare_present()
             await stop.drain.wait()
             await _drain(settings, server, stop)

@@ -1,12 +1,13 @@
 """Settings of the gateway, read from the environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from exportd_client.channel import Endpoint, Tls, endpoint, is_local
 from services.gateway.http.limits import Limits
+from services.runtime.processes.ports import MAX_PROCESSES, metrics_of, note_problems
 from services.runtime.settings import SettingsReader, is_address, is_loopback
 from services.tls.files import TlsFiles, tls_files
 
@@ -18,7 +19,11 @@ SYSTEM = "system"
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """All settings of the gateway. `listen` is HOST:PORT. If `metrics` is empty, no metrics are served."""
+    """All settings of the gateway. `listen` is HOST:PORT. If `metrics` is empty, no metrics are served.
+
+    `process` is the number of this process among several `processes`, starting at 0. It is None if it is not one of
+    several.
+    """
 
     listen: str
     api: Endpoint
@@ -28,6 +33,12 @@ class GatewaySettings:
     call_timeout: timedelta
     drain_grace: timedelta
     log_format: str
+    processes: int = 1
+    process: int | None = None
+
+    def of_process(self, index: int) -> "GatewaySettings":
+        """Return the settings of process `index` of several."""
+        return replace(self, process=index, metrics=metrics_of(self.metrics, index))
 
     @property
     def is_local(self) -> bool:
@@ -61,7 +72,16 @@ def from_env(environ: Mapping[str, str]) -> GatewaySettings:
         call_timeout=read.seconds("EXPORTD_GATEWAY_CALL_TIMEOUT_S", 60, 0.1, 3600),
         drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 3600),
         log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
+        processes=read.integer("EXPORTD_GATEWAY_PROCESSES", 1, 1, MAX_PROCESSES),
     )
+    if settings.processes > 1:
+        note_problems(
+            read,
+            "EXPORTD_GATEWAY_PROCESSES",
+            settings.processes,
+            shared={"EXPORTD_GATEWAY_LISTEN": settings.listen},
+            metrics=("EXPORTD_GATEWAY_METRICS", settings.metrics),
+        )
     if is_address(settings.listen) and not (settings.is_local or settings.tls or tls_off):
         read.problem(
             f"EXPORTD_GATEWAY_LISTEN is {settings.listen!r}: beyond loopback it needs TLS "

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 HELP: Mapping[str, str] = {
     "EXPORTD_GATEWAY_LISTEN": "Address for HTTP.",
+    "EXPORTD_GATEWAY_PROCESSES": "Number of processes that serve the same port.",
     "EXPORTD_TARGET": "Address of exportd-api; several, separated by commas, are called in turn.",
     "EXPORTD_TLS_AUTHORITY": "Authority of the api's certificate (PEM), or `system`. Without it there is no TLS.",
     "EXPORTD_TLS_CLIENT_CERTIFICATE": "The gateway's own certificate, where the api asks for one (PEM).",
@@ -15,9 +16,11 @@ HELP: Mapping[str, str] = {
     "EXPORTD_GATEWAY_TLS_KEY": "Private key of that certificate (PEM).",
     "EXPORTD_GATEWAY_TLS_CLIENT_AUTHORITY": "Authority whose certificates callers must show, beside their key (PEM).",
     "EXPORTD_TLS_OFF_BEHIND_PROXY": "`yes` serves and calls without TLS beyond loopback, where a proxy adds it.",
-    "EXPORTD_GATEWAY_METRICS": "Address of the Prometheus endpoint, `/metrics`.",
+    "EXPORTD_GATEWAY_METRICS": (
+        "Address of the Prometheus endpoint, `/metrics`; `off` for none. Each further process takes the next port."
+    ),
     "EXPORTD_METRICS_BEYOND_LOOPBACK": "`yes` lets that address be any; metrics have no TLS and no credentials.",
-    "EXPORTD_GATEWAY_MAX_CONNECTIONS": "Connections at the same time; more are closed at once.",
+    "EXPORTD_GATEWAY_MAX_CONNECTIONS": "Connections of each process at the same time; more are closed at once.",
     "EXPORTD_GATEWAY_IDLE_TIMEOUT_S": "How long a connection may take until the head of its next request is complete.",
     "EXPORTD_GATEWAY_BODY_TIMEOUT_S": "How long the body of a request may take to arrive.",
     "EXPORTD_GATEWAY_CALL_TIMEOUT_S": "How long the api may take to answer a call that is no stream.",

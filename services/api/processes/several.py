@@ -1,19 +1,12 @@
-"""The parent of several api processes. It starts them, restarts those that end, and serves nothing itself."""
+"""Several api processes: what their parent runs."""
 
-import asyncio
-import asyncio.subprocess
-import signal
-import sys
 from collections.abc import Mapping
 
-from services.api.processes.pauses import Pauses
 from services.api.settings import ApiSettings
-from services.api.world import World
 from services.runtime import logs
-from services.runtime.command_line import MISTAKEN, OK
 from services.runtime.early_signals import EarlySignals
-from services.runtime.signals import StopSignals, on_hangup
-from services.runtime.startup import check_free
+from services.runtime.processes import several
+from services.runtime.processes.ports import check_ports
 
 MODULE = "services.api.processes.one"
 """The module that each process runs, with its number as the argument."""
@@ -22,114 +15,6 @@ MODULE = "services.api.processes.one"
 def main(settings: ApiSettings, environ: Mapping[str, str], early: EarlySignals) -> int:
     """Run until stopped, and return the exit code. Raises CannotListen."""
     logs.configure("api", settings.log_format)
-    check_ports(settings)
-    return asyncio.run(_main(settings.processes, environ, early))
-
-
-def check_ports(settings: ApiSettings) -> None:
-    """Check that the ports are free, since processes that share them do not notice. Raises CannotListen."""
-    check_free(settings.listen, "EXPORTD_LISTEN")
-    check_free(settings.queue_listen, "EXPORTD_QUEUE_LISTEN")
-    for index in range(settings.processes):
-        check_free(settings.metrics_of(index), "EXPORTD_API_METRICS")
-
-
-async def _main(count: int, environ: Mapping[str, str], early: EarlySignals) -> int:
-    stop = StopSignals().install(early)
-    several = Several(count, environ, World())
-    with on_hangup(several.hang_up, early):
-        running = asyncio.create_task(several.run())
-        for asked, do in ((stop.drain, several.drain), (stop.now, several.end)):
-            first = asyncio.create_task(asked.wait())
-            await asyncio.wait([running, first], return_when=asyncio.FIRST_COMPLETED)
-            first.cancel()
-            do()
-        return await running
-
-
-class Several:
-    """Several processes, each with a number.
-
-    The standard input of each is a pipe from this process. When it ends, which it also does when this process is
-    killed, the process stops as after SIGTERM.
-    """
-
-    def __init__(self, count: int, environ: Mapping[str, str], world: World) -> None:
-        self._count = count
-        self._environ = environ
-        self._world = world
-        self._there: dict[int, asyncio.subprocess.Process] = {}
-        self._stopping = asyncio.Event()
-        self._code = OK
-
-    async def run(self) -> int:
-        """Run until all have ended, after `drain` or because the first cannot start. Return the exit code."""
-        first_serves = asyncio.Event()
-        keeping = [asyncio.create_task(self._keep(0, first_serves))]
-        waiting = asyncio.create_task(first_serves.wait())
-        await asyncio.wait([waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if not self._stopping.is_set():
-            keeping += [asyncio.create_task(self._keep(index, asyncio.Event())) for index in range(1, self._count)]
-        await asyncio.gather(*keeping)
-        return self._code
-
-    def drain(self) -> None:
-        """Tell all processes to finish and stop."""
-        self._stopping.set()
-        for process in self._there.values():
-            if process.stdin:
-                process.stdin.close()
-
-    def end(self) -> None:
-        """Tell all processes to stop now."""
-        self._signal(signal.SIGTERM)
-
-    def hang_up(self) -> None:
-        """Tell all processes to reread their files."""
-        self._signal(signal.SIGHUP)
-
-    def _signal(self, number: signal.Signals) -> None:
-        for process in self._there.values():
-            process.send_signal(number)
-
-    async def _keep(self, index: int, serves: asyncio.Event) -> None:
-        pauses, is_first = Pauses(self._world.monotonic), True
-        while not self._stopping.is_set():
-            pauses.begun()
-            status = await self._run(index, serves)
-            if self._stopping.is_set():
-                return
-            if is_first and not serves.is_set() and status == MISTAKEN:  # it has said why in its log
-                self._code = status
-                self.drain()
-                return
-            is_first = False
-            pause_s = pauses.ended()
-            logs.get().error("process_ended", process=index, status=status, again_in_s=pause_s)
-            await self._wait(pause_s)
-
-    async def _run(self, index: int, serves: asyncio.Event) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", MODULE, str(index)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=dict(self._environ),
-            start_new_session=True,  # Ctrl-C reaches only this process
-        )
-        self._there[index] = process
-        if self._stopping.is_set():
-            self.drain()
-        try:
-            if process.stdout and await process.stdout.readline():
-                serves.set()
-            return await process.wait()
-        finally:
-            del self._there[index]
-
-    async def _wait(self, pause_s: float) -> None:
-        try:
-            async with asyncio.timeout(pause_s):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
+    shared = {"EXPORTD_LISTEN": settings.listen, "EXPORTD_QUEUE_LISTEN": settings.queue_listen}
+    check_ports(shared, "EXPORTD_API_METRICS", settings.metrics, settings.processes)
+    return several.run(MODULE, settings.processes, environ, early)

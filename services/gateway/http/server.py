@@ -47,8 +47,11 @@ class HttpServer:
         server = self._runner.server if self._runner else None
         return server.connections if server else ()
 
-    async def start(self, address: str, setting: str, tls: ssl.SSLContext | None) -> int:
-        """Listen on HOST:PORT, and return the port. Raises CannotListen, which names `setting`."""
+    async def start(self, address: str, setting: str, tls: ssl.SSLContext | None, *, shared: bool = False) -> int:
+        """Listen on HOST:PORT, and return the port. Raises CannotListen, which names `setting`.
+
+        With `shared`, other processes may listen there, too.
+        """
         self._runner = web.AppRunner(
             self.application, access_log=None, handler_cancellation=True, shutdown_timeout=_LAST_S
         )
@@ -61,6 +64,7 @@ class HttpServer:
                 int(port),
                 ssl=tls,
                 backlog=BACKLOG,
+                reuse_port=shared or None,
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if tls else None,
             )
         except OSError as refused:

@@ -1,4 +1,4 @@
-from services.api.processes.pauses import FIRST_S, MAX_S, STEADY_S, Pauses
+from services.runtime.processes.pauses import FIRST_S, MAX_S, STEADY_S, Pauses
 
 
 def test_what_ends_again_and_again_is_restarted_ever_later_and_what_ran_for_long_soon() -> None:

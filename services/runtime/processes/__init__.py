@@ -1,0 +1,1 @@
+"""Several processes of a service on the same ports, and their parent."""
