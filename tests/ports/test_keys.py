@@ -91,3 +91,12 @@ async def test_a_key_is_revoked_once_and_by_its_own_tenant(store):
     again = await store.keys.revoke("k1", None, START + HOUR)
     assert again == await store.keys.find("k1")
     assert again.revoke_time == START
+
+
+async def test_a_digest_is_replaced_if_it_is_the_one_before(store):
+    await store.keys.add(key("k1"))
+    await store.keys.redigest("k1", b"another", b"new")
+    assert await store.keys.find("k1") == key("k1")
+    for _ in range(2):
+        await store.keys.redigest("k1", b"\0digest", b"new")
+    assert await store.keys.find("k1") == key("k1", digest=b"new")

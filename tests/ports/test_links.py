@@ -114,6 +114,18 @@ async def test_of_many_uses_at_once_as_many_count_as_are_left(store):
     assert sorted(counted) == [1, 2, 3]
 
 
+async def test_a_digest_is_replaced_if_it_is_the_one_before_and_no_sealed_token_needs_the_same_key(store):
+    first = await added(store)
+    await store.links.redigest("L1", b"another", b"new")
+    assert await store.links.find("L1") == first
+    for _ in range(2):
+        await store.links.redigest("L1", first.digest, b"new")
+    assert await store.links.find("L1") == replace(first, digest=b"new")
+    of_a_mail = await added(store, "L2", delivery_id="msg_1", sealed_token=b"sealed")
+    await store.links.redigest("L2", of_a_mail.digest, b"new")
+    assert await store.links.find("L2") == of_a_mail
+
+
 # ---- the end
 
 

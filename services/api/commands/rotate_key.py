@@ -158,7 +158,7 @@ def _needed(needs: Needs) -> str:
             (needs.passwords, "passwords (run --reseal)"),
             (needs.keys, "API keys and worker tokens (until each is used once, or revoked)"),
             (needs.requests, "request_ids (for 24 hours)"),
-            (needs.links, "download links (until they expire or are revoked)"),
+            (needs.links, "download links (until each is opened once, expires or is revoked)"),
         )
         if count
     ]

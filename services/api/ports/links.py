@@ -43,6 +43,13 @@ class LinkStore(Protocol):
         """
         ...
 
+    async def redigest(self, link_id: str, before: bytes, after: bytes) -> None:
+        """Store another digest of a link if its digest is still `before` and its token is not sealed. Idempotent.
+
+        A sealed token needs the same server key as the digest, and the digests say which keys are needed.
+        """
+        ...
+
     async def revoke(self, link_id: str, tenant: str, now: datetime, *, by: Origin = NOBODY) -> DownloadLink | None:
         """Revoke a link of a tenant and return it, also if it was revoked before; None if there is no such link."""
         ...

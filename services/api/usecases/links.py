@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from services.api.secrets.keys import KeyDigests, new_token
 from services.api.usecases.downloads import DownloadRequest, Downloads
 from services.api.usecases.lookup import export_of
 from services.api.usecases.origin import ORIGIN
-from services.contract.errors import ExportNotFound, LinkNotFound, TooManyLinkTries
+from services.contract.errors import ExportNotFound, LinkNotFound, StoreUnavailable, TooManyLinkTries
 
 LOOKED_UP_FOR_S = 1.0
 """How long a process relies on a link that it has read. A revocation reaches every process within this time."""
@@ -179,7 +179,14 @@ class KnownLinks:
         if link is None or not fits:
             self._known.pop(text, None)
             return None
+        if not self._digests.is_of_primary(link):
+            await self._rekeyed(link, text)
         return self._remember(text, asked, link)
+
+    async def _rekeyed(self, link: DownloadLink, text: str) -> None:
+        """Store the digest with the primary key, as for API keys: the text is here."""
+        with suppress(StoreUnavailable):  # the next look-up tries again
+            await self._store.redigest(link.id, link.digest, self._digests.of(text))
 
     async def _recent(self, text: str, link_id: str) -> DownloadLink | None:
         until, known = self._known.get(text, (float("-inf"), None))

@@ -10,9 +10,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import grpc
 import pytest
 
-from exportd.v1 import export_service_pb2
+from exportd.v1 import export_service_pb2, link_service_pb2
+from exportd.v1.link_service_pb2_grpc import LinkServiceStub
 from services.api import key_sources
 from services.api.commands import rotate_key
 from services.api.commands.callback_secret import run as callback_secret
@@ -59,6 +61,12 @@ def chosen(request: pytest.FixtureRequest, settings: ApiSettings, tmp_path: Path
 async def api(chosen: ApiSettings) -> AsyncIterator[Api]:
     async with serving(chosen) as served:
         yield served
+
+
+@pytest.fixture
+async def links(api: Api) -> AsyncIterator[LinkServiceStub]:
+    async with grpc.aio.insecure_channel(api.target) as channel:
+        yield LinkServiceStub(channel)
 
 
 def environ(settings: ApiSettings) -> dict[str, str]:
@@ -129,6 +137,50 @@ async def test_an_api_key_survives_and_is_digested_anew_when_it_is_used(api: Api
     assert only.state is KeyState.PRIMARY
     await asyncio.to_thread(api.parts.server_keys.reload)
     await api.exports.ListExports(LIST(), metadata=metadata)
+
+
+async def test_a_link_survives_and_is_digested_anew_when_it_is_opened(
+    api: Api, chosen: ApiSettings, links: LinkServiceStub
+) -> None:
+    opened, other = [await new_link(api, links) for _ in range(2)]
+    await rotate(chosen)
+    age(chosen)
+    await asyncio.to_thread(api.parts.server_keys.reload)
+    for _ in range(2):
+        await links.GetLinkedFile(link_service_pb2.GetLinkedFileRequest(), metadata=[("x-exportd-link", opened.token)])
+    _, shown, _ = await rotated(chosen, "--show")
+    assert "the key first is needed by: 1 download links (until each is opened once" in shown
+    code, _, err = await rotated(chosen, "--remove-unused")
+    assert (code, "no key was removed" in err) == (1, True)
+    await links.RevokeDownloadLink(link_service_pb2.RevokeDownloadLinkRequest(link_id=other.link.id))
+    assert await rotated(chosen, "--remove-unused") == (0, "", "removed: first\n")
+    await asyncio.to_thread(api.parts.server_keys.reload)
+    file = await links.GetLinkedFile(
+        link_service_pb2.GetLinkedFileRequest(), metadata=[("x-exportd-link", opened.token)]
+    )
+    assert file.size_bytes == 4
+
+
+async def test_a_link_whose_key_was_taken_away_leads_nowhere(
+    api: Api, chosen: ApiSettings, links: LinkServiceStub
+) -> None:
+    made = await new_link(api, links)
+    await rotate(chosen)
+    file = key_sources.file_of(chosen)
+    key_sources.write(file, key_sources.read(chosen).without([""]))
+    await asyncio.to_thread(api.parts.server_keys.reload)
+    with pytest.raises(grpc.aio.AioRpcError, match="there is no such link"):
+        await links.GetLinkedFile(link_service_pb2.GetLinkedFileRequest(), metadata=[("x-exportd-link", made.token)])
+
+
+async def new_link(api: Api, links: LinkServiceStub) -> link_service_pb2.CreateDownloadLinkResponse:
+    """A link to the file of a new export."""
+    export = await api.create()
+    await Worker(api).build(b"id\r\n")
+    made: link_service_pb2.CreateDownloadLinkResponse = await links.CreateDownloadLink(
+        link_service_pb2.CreateDownloadLinkRequest(export_id=export.id)
+    )
+    return made
 
 
 async def test_an_old_key_is_kept_while_anything_needs_it_and_the_refusal_says_what(

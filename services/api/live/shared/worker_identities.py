@@ -1,13 +1,12 @@
 """The identities to which the ids of workers belong, in a table that all processes share."""
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from services.api.live.shared.periodic import periodically
-from services.api.live.worker_identities import MAX_WORKERS
+from services.api.live.worker_identities import HeldIds
 from services.api.ports.clock import Clock
 from services.api.ports.live import Stands, WorkerIdentity
 from services.api.storage.postgres.database import PostgresDatabase
@@ -29,6 +28,7 @@ _take = sa.text(
     "WHERE worker_identities.name IN (excluded.name, :invalid) RETURNING id"
 )
 _holder = sa.text("SELECT name, key_id FROM worker_identities WHERE id = :id")
+_lose = sa.text("DELETE FROM worker_identities WHERE id = ANY(:ids) AND name = :name")
 _forget = sa.text("DELETE FROM worker_identities WHERE seen < :since")
 
 
@@ -39,18 +39,20 @@ class SharedWorkerIdentities:
         self._database = database
         self._clock = clock
         self._monotonic = monotonic
-        self._written: OrderedDict[str, tuple[WorkerIdentity, float]] = OrderedDict()
+        self._written: dict[str, tuple[WorkerIdentity, float]] = {}
+        self._held = HeldIds()
 
     async def take(self, worker_id: str, identity: WorkerIdentity, stands: Stands) -> bool:
         """See WorkerIdentities."""
         written, until = self._written.get(worker_id, (None, 0.0))
         if written == identity and self._monotonic() < until:
+            self._held.used(worker_id, identity.name)
             return True
         invalid = identity.name
         for _ in range(MAX_TURNS):
             holder = await self._asked(worker_id, identity, invalid)
             if holder is None:
-                self._remember(worker_id, identity)
+                await self._remember(worker_id, identity)
                 return True
             if await stands(holder):
                 return False
@@ -71,11 +73,20 @@ class SharedWorkerIdentities:
         now = self._clock()
         return await self._database.write_soon(lambda db: _taken(db, worker_id, identity, invalid, now))
 
-    def _remember(self, worker_id: str, identity: WorkerIdentity) -> None:
+    async def _remember(self, worker_id: str, identity: WorkerIdentity) -> None:
+        """Remember what was written. What the identity loses by it goes from the table, too."""
+        before, _ = self._written.get(worker_id, (identity, 0.0))
+        if before.name != identity.name:
+            self._held.left(worker_id, before.name)
         self._written[worker_id] = identity, self._monotonic() + WRITTEN_EACH_S
-        self._written.move_to_end(worker_id)
-        while len(self._written) > MAX_WORKERS:
-            self._written.popitem(last=False)
+        if lost := self._held.used(worker_id, identity.name):
+            owners = {self._written.pop(each)[0].name for each in lost}
+            await self._database.write_soon(lambda db: _lost(db, lost, owners))
+
+
+def _lost(db: sa.Connection, ids: Sequence[str], names: Iterable[str]) -> None:
+    for name in names:
+        db.execute(_lose, {"ids": [*ids], "name": name})
 
 
 def _taken(

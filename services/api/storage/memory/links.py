@@ -51,6 +51,11 @@ class MemoryLinkStore:
         append(self._data, [of_link(Action.LINK_USED, used, by, now)])
         return used
 
+    async def redigest(self, link_id: str, before: bytes, after: bytes) -> None:
+        link = self._data.links.get(link_id)
+        if link is not None and link.digest == before and link.sealed_token is None:
+            self._data.links[link_id] = replace(link, digest=after)
+
     async def revoke(self, link_id: str, tenant: str, now: datetime, *, by: Origin = NOBODY) -> DownloadLink | None:
         link = self._data.links.get(link_id)
         if link is None or link.tenant != tenant:

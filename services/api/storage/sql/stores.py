@@ -345,6 +345,9 @@ class SqlLinkStore:
     ) -> DownloadLink | None:
         return await self._db.write(lambda db: links.use(db, link_id, use_id, now, repeated_since, by=by))
 
+    async def redigest(self, link_id: str, before: bytes, after: bytes) -> None:
+        await self._db.write(lambda db: links.redigest(db, link_id, before, after))
+
     async def revoke(self, link_id: str, tenant: str, now: datetime, *, by: Origin = NOBODY) -> DownloadLink | None:
         return await self._db.write(lambda db: links.revoke(db, link_id, tenant, now, by=by))
 

@@ -46,6 +46,11 @@ _revoke = (
     .values(revoke_time=_now)
     .returning(links)
 )
+_redigest = (
+    sa.update(links)
+    .where(_c.id == _id, _c.digest == sa.bindparam("digest_before", type_=sa.LargeBinary), _c.sealed_token.is_(None))
+    .values(digest=sa.bindparam("digest_after", type_=sa.LargeBinary))
+)
 
 
 def add(db: sa.Connection, link: DownloadLink, *, by: Origin = NOBODY) -> None:
@@ -80,6 +85,10 @@ def use(
         return _first(db.execute(_used_before, given))
     audit.append(db, [of_link(Action.LINK_USED, used, by, now)])
     return used
+
+
+def redigest(db: sa.Connection, link_id: str, before: bytes, after: bytes) -> None:
+    db.execute(_redigest, {"of_id": link_id, "digest_before": before, "digest_after": after})
 
 
 def revoke(db: sa.Connection, link_id: str, tenant: str, now: datetime, *, by: Origin = NOBODY) -> DownloadLink | None:
