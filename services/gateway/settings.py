@@ -113,7 +113,10 @@ def _tls(read: SettingsReader) -> Tls | None:
     own = tls_files(read, "EXPORTD_TLS_CLIENT_CERTIFICATE", "EXPORTD_TLS_CLIENT_KEY")
     if own and not authority:
         read.problem("EXPORTD_TLS_CLIENT_CERTIFICATE is of use with EXPORTD_TLS_AUTHORITY only")
+    server_name = read.text("EXPORTD_TLS_SERVER_NAME", "")
+    if server_name and not authority:
+        read.problem("EXPORTD_TLS_SERVER_NAME is of use with EXPORTD_TLS_AUTHORITY only")
     if not authority:
         return None
     ca = None if authority == SYSTEM else Path(authority).expanduser()
-    return Tls(ca=ca, certificate=own.certificate if own else None, key=own.key if own else None)
+    return Tls(ca, own.certificate if own else None, own.key if own else None, server_name)

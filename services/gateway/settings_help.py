@@ -8,8 +8,11 @@ from collections.abc import Mapping
 HELP: Mapping[str, str] = {
     "EXPORTD_GATEWAY_LISTEN": "Address for HTTP.",
     "EXPORTD_GATEWAY_PROCESSES": "Number of processes that serve the same port.",
-    "EXPORTD_TARGET": "Address of exportd-api; several, separated by commas, are called in turn.",
+    "EXPORTD_TARGET": "Address of exportd-api. Several IP addresses, separated by commas, or the addresses of a name, "
+    "`dns:///api.example:50051`, are called in turn.",
     "EXPORTD_TLS_AUTHORITY": "Authority of the api's certificate (PEM), or `system`. Without it there is no TLS.",
+    "EXPORTD_TLS_SERVER_NAME": "Name in the api's certificate, if it is not the host of the target; needed for several "
+    "addresses.",
     "EXPORTD_TLS_CLIENT_CERTIFICATE": "The gateway's own certificate, where the api asks for one (PEM).",
     "EXPORTD_TLS_CLIENT_KEY": "Private key of that certificate (PEM).",
     "EXPORTD_GATEWAY_TLS_CERTIFICATE": "Certificate for HTTPS, with its chain (PEM). Read again when it changes.",

@@ -14,6 +14,7 @@ _TENANT_KEY = "x-exportd-tenant"
 _API_KEY = "authorization"
 _REQUEST_ID_KEY = "x-request-id"
 _CREDENTIAL = "an API key or a token"
+_SERVER_NAME = "a server name (EXPORTD_TLS_SERVER_NAME, Tls.server_name)"
 _LISTS = ("ipv4:", "ipv6:")
 """URI schemes of gRPC that take several addresses."""
 
@@ -45,7 +46,7 @@ class Tls:
 
     ca: certificates of the authorities that may sign the service's certificate; None: those that come with gRPC.
     certificate, key: the client's own certificate and private key (mutual TLS); both or none.
-    server_name: the name in the service's certificate, if it is not the host of the target.
+    server_name: the name in the service's certificate, if it is not the host of the target. Several addresses need it.
     """
 
     ca: Pem | None = None
@@ -103,10 +104,12 @@ def endpoint(
 ) -> Endpoint:
     """Return the endpoint for these arguments of a client.
 
-    Raises ValueError if an address, the tenant, the key or the token is invalid, if there are both, or if they would be
-    sent without TLS to another machine.
+    Raises ValueError if an address, the tenant, the key or the token is invalid, if there are both, if they would be
+    sent without TLS to another machine, or if several addresses have no common name that TLS can verify.
     """
-    where = address(target)
+    where, encryption = address(target), (Tls() if tls is True else tls) or None
+    if encryption and where.startswith(_LISTS) and not encryption.server_name:  # gRPC would take the list for the name
+        raise ValueError(f"several addresses with TLS need {_SERVER_NAME}: a name that each of their certificates has")
     if api_key and token:
         raise ValueError("there are an API key and a token: give one of them")
     credential = api_key or token
@@ -114,7 +117,7 @@ def endpoint(
         raise ValueError(f"{_CREDENTIAL} is sent over TLS only: give tls=True, or a target on this machine")
     whose = _header("a tenant", tenant if tenant is not None else "" if credential else "default")
     checked = credential if callable(credential) else _header(_CREDENTIAL, credential)
-    return Endpoint(where, (Tls() if tls is True else tls) or None, whose, checked)
+    return Endpoint(where, encryption, whose, checked)
 
 
 def address(target: Target) -> str:

@@ -118,3 +118,12 @@ async def test_a_certificate_is_checked_with_its_authority(encrypted: Api, tmp_p
     code, found, out = await doctor(target, "--tls-authority", "system")
     assert (code, found) == (3, {"address": "ok", "certificate": "fault"})
     assert "--tls-authority" in out
+
+
+async def test_several_addresses_are_checked_by_their_common_name(encrypted: Api, tmp_path: Path) -> None:
+    options = ("--tls-authority", str(tmp_path / "tls" / "authority.pem"), "--tls-server-name")
+    target = f"{encrypted.target},{encrypted.target}"
+    assert (await doctor(target, *options, "localhost"))[:2] == (0, WELL | {"certificate": "ok"})
+    code, found, out = await doctor(target, *options, "exportd.internal")
+    assert (code, found) == (3, {"address": "ok", "certificate": "fault"})
+    assert "exportd.internal" in out

@@ -236,6 +236,8 @@ async def test_a_second_signal_cuts_off_what_is_left(api: Api, worker: Worker) -
         ({"EXPORTD_GATEWAY_LISTEN": "0.0.0.0:8080"}, "EXPORTD_GATEWAY_LISTEN"),
         ({"EXPORTD_TARGET": "api.example:50051"}, "EXPORTD_TARGET"),
         ({"EXPORTD_TARGET": "10.0.0.1,example"}, "EXPORTD_TARGET"),
+        ({"EXPORTD_TARGET": "10.0.0.1,10.0.0.2", "EXPORTD_TLS_AUTHORITY": "system"}, "EXPORTD_TLS_SERVER_NAME"),
+        ({"EXPORTD_TLS_SERVER_NAME": "exportd.internal"}, "EXPORTD_TLS_AUTHORITY"),
         ({"EXPORTD_GATEWAY_TLS_KEY": "key.pem"}, "EXPORTD_GATEWAY_TLS_KEY"),
         ({"EXPORTD_TLS_CLIENT_KEY": "k", "EXPORTD_TLS_CLIENT_CERTIFICATE": "c"}, "EXPORTD_TLS_AUTHORITY"),
     ],

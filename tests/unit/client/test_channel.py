@@ -62,6 +62,14 @@ def test_targets_that_grpc_cannot_take_together_are_refused(target: Target) -> N
         address(target)
 
 
+@pytest.mark.parametrize("target", ["10.0.0.1,10.0.0.2", ["::1", "::2"], "ipv4:10.0.0.1:7000"])
+def test_several_targets_with_tls_need_the_name_that_their_certificates_have(target: Target) -> None:
+    """gRPC verifies the certificates of a list of addresses against the list itself."""
+    with pytest.raises(ValueError, match="EXPORTD_TLS_SERVER_NAME"):
+        ExportClient(target, tls=True)
+    endpoint(target, None, Tls(server_name="exportd.internal"))
+
+
 @pytest.mark.parametrize("target", ["10.0.0.1", "exportd.internal", "dns:///exportd.internal", "127.0.0.1,10.0.0.1"])
 def test_a_key_is_never_sent_where_others_can_read_it(target: str) -> None:
     with pytest.raises(ValueError, match="over TLS only"):
@@ -152,6 +160,12 @@ async def test_the_name_in_the_certificate_counts(encrypted: Serving, folder: Pa
         with pytest.raises(Unreachable):
             await client.create("/invoices")
     async with ExportClient(encrypted.target, tls=Tls(ca=ca, server_name="localhost")) as client:
+        await client.create("/invoices")
+
+
+async def test_several_addresses_share_a_name(encrypted: Serving, folder: Path) -> None:
+    tls = Tls(ca=folder / "localhost.ca.pem", server_name="localhost")
+    async with ExportClient(["127.0.0.1:1", encrypted.target], tls=tls, api_key=KEY) as client:
         await client.create("/invoices")
 
 

@@ -11,7 +11,16 @@ from exportd_client import ApiKey, ExportClient, Patience, Tls
 from exportd_client.channel import Endpoint, endpoint
 from exportd_client.cli.options import API_KEY, DEFAULTS, chosen
 
-CONNECTION = ("target", "tenant", "api_key_file", "token_file", "tls_authority", "tls_certificate", "tls_key")
+CONNECTION = (
+    "target",
+    "tenant",
+    "api_key_file",
+    "token_file",
+    "tls_authority",
+    "tls_server_name",
+    "tls_certificate",
+    "tls_key",
+)
 """The options that say where the api is and who calls it."""
 
 
@@ -37,12 +46,12 @@ def endpoint_for(given: Mapping[str, str]) -> Endpoint:
 def _tls(given: Mapping[str, str]) -> Tls | bool:
     """Return the TLS settings; False if the connection is not encrypted."""
     if not given["tls_authority"]:
-        if given["tls_certificate"] or given["tls_key"]:
-            raise ValueError("--tls-certificate and --tls-key are of use with --tls-authority only")
+        if given["tls_certificate"] or given["tls_key"] or given["tls_server_name"]:
+            raise ValueError("--tls-certificate, --tls-key and --tls-server-name are of use with --tls-authority only")
         return False
     paths = {name: Path(given[name]) if given[name] else None for name in ("tls_certificate", "tls_key")}
     authority = None if given["tls_authority"] == "system" else Path(given["tls_authority"])
-    return Tls(ca=authority, certificate=paths["tls_certificate"], key=paths["tls_key"])
+    return Tls(authority, paths["tls_certificate"], paths["tls_key"], given["tls_server_name"])
 
 
 def _api_key(given: Mapping[str, str]) -> str:

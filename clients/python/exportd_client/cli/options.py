@@ -15,6 +15,7 @@ DEFAULTS = {
     "api_key_file": "",
     "token_file": "",
     "tls_authority": "",
+    "tls_server_name": "",
     "tls_certificate": "",
     "tls_key": "",
 }
@@ -70,6 +71,12 @@ def shared_options(command: Decorated) -> Decorated:
             type=Text(),
             envvar="EXPORTD_TLS_CLIENT_CERTIFICATE",
             help="Your own certificate (PEM), if the api asks for one.",
+        ),
+        _shared(
+            "--tls-server-name",
+            type=Text(),
+            envvar="EXPORTD_TLS_SERVER_NAME",
+            help="Name in the api's certificate, if it is not the host of the target; needed for several addresses.",
         ),
         _shared(
             "--tls-authority",

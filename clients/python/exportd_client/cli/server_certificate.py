@@ -14,14 +14,15 @@ SUBJECT = "certificate"
 
 async def of_server(endpoint: Endpoint, given: Mapping[str, str], now: datetime, soon: timedelta) -> Finding:
     """Check whether the certificate is trusted and how long it is valid; `soon` is a time that is too short."""
-    host, _, port = endpoint.target.removeprefix("dns:///").rpartition(":")
+    host, port = first_address(endpoint.target)
+    name = endpoint.tls.server_name if endpoint.tls else ""
     try:
         context = _context(given)
     except (OSError, ValueError) as unusable:
         return fault(SUBJECT, f"your files cannot be used: {unusable}", "check the options --tls-…")
     try:
         async with asyncio.timeout(HANDSHAKE_S):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=context)
+            _, writer = await asyncio.open_connection(host, int(port), ssl=context, server_hostname=name or host)
     except ssl.SSLCertVerificationError as wrong:
         return fault(
             SUBJECT,
@@ -33,6 +34,13 @@ async def of_server(endpoint: Endpoint, given: Mapping[str, str], now: datetime,
     shown = writer.get_extra_info("peercert") or {}
     writer.transport.abort()
     return _lasting(str(shown.get("notAfter", "")), now, soon)
+
+
+def first_address(target: str) -> tuple[str, str]:
+    """Return the host and the port of a target, of several addresses those of the first; port may be anything."""
+    first = target.removeprefix("dns:///").removeprefix("ipv4:").removeprefix("ipv6:").partition(",")[0]
+    host, _, port = first.rpartition(":")
+    return host.strip("[]"), port
 
 
 def _context(given: Mapping[str, str]) -> ssl.SSLContext:
