@@ -2,11 +2,11 @@
 
 import atexit
 import os
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import cache
 from itertools import count
 
-import adbc_driver_postgresql.dbapi
+import psycopg
 
 from demo.postgres import postgres
 
@@ -18,7 +18,10 @@ _RUNNING = ExitStack()
 def server() -> str:
     """The address of its first database."""
     atexit.register(_RUNNING.close)
-    return _RUNNING.enter_context(postgres())
+    url = _RUNNING.enter_context(postgres())
+    # It would look after each of hundreds of databases again and again.
+    run(url, "alter system set autovacuum = off", "select pg_reload_conf()")
+    return url
 
 
 def close() -> None:
@@ -36,13 +39,13 @@ def new_database(*statements: str, options: str = "") -> str:
     """The address of an empty database in which the statements were run. `options` are those of CREATE DATABASE."""
     name = f"test_{os.getpid()}_{next(_NUMBERS)}"
     run(server(), f"create database {name} {options}")
-    run(url_of(name), *statements)
+    if statements:
+        run(url_of(name), *statements)
     return url_of(name)
 
 
 def run(url: str, *statements: str) -> None:
     """Run statements, each committed."""
-    with closing(adbc_driver_postgresql.dbapi.connect(url, autocommit=True)) as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
+            connection.execute(statement.encode())

@@ -1,22 +1,21 @@
 """Sources built for a test."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from demo import postgres
 from tests.integration.sources.source_specs import Fill
+from tests.servers import databases
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def postgres_url() -> str:
     """An address of a real PostgreSQL, for every test that needs it: each has tables of its own."""
-    with postgres.postgres() as url:
-        yield url
+    return databases.new_database()
 
 
 @pytest.fixture
