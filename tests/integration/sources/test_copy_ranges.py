@@ -28,6 +28,7 @@ from tests.servers import databases
 
 COLUMNS = {"id": "integer", "name": "text", "day": "date", "at": "timestamp", "u": "text", "few": "integer"}
 NEVER_SORT = "do $$ begin execute format('alter database %I set enable_sort = off', current_database()); end $$"
+NO_ANALYZE = "alter table t set (autovacuum_enabled = off)"
 BELIEVED_TO_BE_MORE = "update pg_class set reltuples = reltuples * 10 where relname = 't'"
 SIDE_BY_SIDE, ALONE = RowOptions(threads=2), RowOptions(threads=1)
 ROWS = 11_000
@@ -43,8 +44,8 @@ def url() -> str:
         "insert into t select i, case when i % 7 > 0 then chr(65 + i % 60) || i || 'é' end,"
         " date '2020-01-01' + i % 900, timestamptz '2020-01-01 00:00:00Z' + i * interval '7 minutes',"
         " md5(i::text)::uuid, nullif(i % 1000, 3)"
-        " from generate_series(-60000, 60000) as i",
-        "delete from t where id between 500 and 1500 or id % 31 = 0",
+        " from generate_series(-6000, 6000) as i",
+        "delete from t where id between 50 and 150 or id % 31 = 0",
         "create index on t (id)",
         "create index on t (id desc nulls last)",
         "create index on t (day)",
@@ -54,7 +55,9 @@ def url() -> str:
         "create index on t (few nulls first)",
         "create index on t (few desc nulls last)",
         'create index on t (name collate "C")',
-        "analyze t",
+        "vacuum analyze t",
+        NO_ANALYZE,
+        BELIEVED_TO_BE_MORE,
     )
 
 
@@ -105,7 +108,7 @@ def test_the_bytes_are_those_of_one_statement(url: str, spec: JobSpec) -> None:
     text, matched = lines(url, spec)
     alone, matched_alone = lines(url, spec, ALONE)
     assert text == alone
-    assert matched == matched_alone == text.count(b"\r\n") > 100_000
+    assert matched == matched_alone == text.count(b"\r\n") > 10_000
 
 
 @pytest.mark.parametrize(
@@ -113,7 +116,7 @@ def test_the_bytes_are_those_of_one_statement(url: str, spec: JobSpec) -> None:
     [
         by(),
         by(OrderTerm("id"), relation=Relation(query="select * from t")),
-        by(OrderTerm("id"), page=Page(10, 100_000)),
+        by(OrderTerm("id"), page=Page(10, 10_000)),
         by(OrderTerm("day", nulls_first=True)),  # no index has them so
     ],
 )
@@ -127,14 +130,16 @@ def test_a_filter_that_leaves_little_is_one_statement(url: str) -> None:
     spec = by(OrderTerm("id"), filter=All((few,)))
     text, matched = lines(url, spec)
     assert (text, matched) == lines(url, spec, ALONE)
-    assert 0 < matched < 10_000
+    assert 0 < matched < 1000
 
 
 def test_values_that_only_the_worker_writes_are_found_in_any_range(tmp_path: Path) -> None:
     database = databases.new_database(
         "create table t (id int primary key, day date)",
-        "insert into t select i, case when i = 109000 then 'infinity'::date end from generate_series(1, 110000) as i",
+        f"insert into t select i, case when i = 10900 then 'infinity'::date end from generate_series(1, {ROWS}) as i",
         "vacuum analyze t",
+        NO_ANALYZE,
+        BELIEVED_TO_BE_MORE,
     )
     spec = csv_spec({"id": "integer", "day": "date"})
     assert ranges_of(database, spec)
@@ -144,15 +149,23 @@ def test_values_that_only_the_worker_writes_are_found_in_any_range(tmp_path: Pat
     assert done == expected
 
 
-@pytest.fixture
-def large() -> str:
-    """More than both connections may hold back."""
-    return databases.new_database(
+@pytest.fixture(scope="module")
+def filled() -> str:
+    """Of a database that is only copied: who copies it may not find others in it."""
+    url = databases.new_database(
         "create table t (id int primary key, few int, name text)",
         f"insert into t select i, i % 40, repeat('x', 4000) from generate_series(1, {ROWS}) as i",
         "vacuum analyze t",
+        NO_ANALYZE,
         BELIEVED_TO_BE_MORE,
     )
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+@pytest.fixture
+def large(filled: str) -> str:
+    """More than both connections may hold back."""
+    return databases.new_database(options=f"template {filled}")
 
 
 LARGE_SPEC = csv_spec({"id": "integer", "few": "integer", "name": "text"})

@@ -8,7 +8,9 @@ import pytest
 from services.contract.outcome import Consistency
 from services.contract.spec import Operator, OrderTerm, ReadingMode, Relation, Term
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.sql import keyset
 from services.worker.sources.sql.keyset import PAGE_ROWS
+from services.worker.sources.sql.mysql import reading
 from services.worker.sources.sql.mysql.settings import MysqlSettings
 from tests.integration.sources.source_specs import Read, opened, read, rows_of, spec_of, type_of
 from tests.servers import mariadb
@@ -45,9 +47,9 @@ def by_key(*key: str, relation: Relation | None = None, **changes: Any) -> Any:
 
 def read_by_key(source: MysqlSettings, *key: str, **changes: Any) -> Read:
     spec = by_key(*key, **changes)
-    with opened(source, spec) as reading:
-        assert (reading.consistency, reading.as_of) == (Consistency.KEYSET, None)
-        return rows_of(reading, spec)
+    with opened(source, spec) as rows:
+        assert (rows.consistency, rows.as_of) == (Consistency.KEYSET, None)
+        return rows_of(rows, spec)
 
 
 def failure(source: MysqlSettings, *key: str, **changes: Any) -> SourceFailed:
@@ -56,13 +58,23 @@ def failure(source: MysqlSettings, *key: str, **changes: Any) -> SourceFailed:
     return failed.value
 
 
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Rows of a piece: the tests below have those of everyday."""
+    rows = 500
+    for module in (keyset, reading):
+        monkeypatch.setattr(module, "PAGE_ROWS", rows)
+    return rows
+
+
 @pytest.mark.parametrize("kind", KEYS)
-def test_each_kind_of_column_is_a_key_over_the_ends_of_pieces(kind: str) -> None:
+def test_each_kind_of_column_is_a_key_over_the_ends_of_pieces(kind: str, small_pieces: int) -> None:
     type_, value = KEYS[kind]
+    rows = 2 * small_pieces + 5
     source = settings(
-        f"create table t (k {type_} primary key, n int)", f"insert into t select {value}, seq from seq_1_to_{ROWS}"
+        f"create table t (k {type_} primary key, n int)", f"insert into t select {value}, seq from seq_1_to_{rows}"
     )
-    assert sorted(row["n"] for row in read_by_key(source, "k").rows) == list(range(1, ROWS + 1))
+    assert sorted(row["n"] for row in read_by_key(source, "k").rows) == list(range(1, rows + 1))
 
 
 @pytest.mark.parametrize("relation", [None, Relation(query="select * from t where n >= 0")], ids=["table", "query"])
