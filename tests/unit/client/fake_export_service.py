@@ -22,6 +22,8 @@ from exportd_client import Patience
 from tests.patience import PATIENCE_S
 
 CHUNK_BYTES = 1000
+"""Of a download, unless a test with many bytes asks for larger ones: each is a message."""
+
 IMPATIENT = Patience(first_contact=0.3, outage=10, shortest=0.001, longest=0.02)
 
 
@@ -70,6 +72,7 @@ class FakeExportService(ExportServiceServicer):
         # Each stream from now on ends, without a word, when it has come to the next of these.
         self.cut_downloads_at: list[int] = []
         self.cut_watches_after: list[int] = []
+        self.chunk_bytes = CHUNK_BYTES
         # The next download stands still for ever when it has come here.
         self.stall_downloads_at: list[int] = []
         # A create that is done and whose answer is lost.
@@ -233,8 +236,9 @@ class FakeExportService(ExportServiceServicer):
             yield service.DownloadFileResponse(data=content[: self.stall_downloads_at.pop()])
             await asyncio.Event().wait()
         cuts = [cut for cut in self.cut_downloads_at if request.offset < cut <= end]
-        for start in range(request.offset, cuts[0] if cuts else end, CHUNK_BYTES):
-            yield service.DownloadFileResponse(data=content[start : min(start + CHUNK_BYTES, cuts[0] if cuts else end)])
+        end = cuts[0] if cuts else end
+        for start in range(request.offset, end, self.chunk_bytes):
+            yield service.DownloadFileResponse(data=content[start : min(start + self.chunk_bytes, end)])
         if cuts:
             self.cut_downloads_at.remove(cuts[0])
             await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")

@@ -20,6 +20,13 @@ NOBODY = "http://127.0.0.1:9/bucket/key?X-Amz-Signature=secret"
 
 
 @pytest.fixture
+def fake(fake: FakeExportService) -> FakeExportService:
+    """Its own stream, where a test falls back to it, is a matter of few messages."""
+    fake.chunk_bytes = len(CONTENT) // 5
+    return fake
+
+
+@pytest.fixture
 def store(fake: FakeExportService) -> Iterator[FakeStore]:
     with fake_store(CONTENT) as store:
         fake.urls = [store.url]

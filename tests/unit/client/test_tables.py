@@ -221,7 +221,7 @@ async def test_rows_that_are_missing_are_no_table(client: ExportClient, fake: Fa
 
 
 async def test_a_table_goes_on_where_the_line_broke(client: ExportClient | Threaded, fake: FakeExportService) -> None:
-    rows: list[Row] = [{"id": str(n)} for n in range(2000)]
+    rows: list[Row] = [{"id": str(n)} for n in range(700)]
     content = written(Format.JSONL, [text_column("id")], rows)
     export = offered(fake, content, Format.JSONL, [text_column("id")], len(rows))
     fake.cut_downloads_at = [1500, 7000]
