@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from demo.processes import Begin
 from exportd_client import Export, ExportClient, Unavailable
 from services.api.storage.postgres.connections import Address
 from services.api.storage.postgres.migrate import migrate
@@ -72,14 +73,14 @@ async def created(client: ExportClient, name: str, refused: list[float | None]) 
 
 
 def test_a_crash_of_postgresql_under_load_costs_nobody_an_export_or_a_restart(
-    server: Server, sample: Path, tmp_path: Path
+    server: Server, sample: Path, tmp_path: Path, forked: Begin
 ) -> None:
     with ExitStack() as stack:
         url = server.start()
         migrate(Address(url))
         (tmp_path / "key").write_bytes(b"k" * 32)
         settings = {"EXPORTD_DATABASE": url, "EXPORTD_SECRET_KEY_FILE": str(tmp_path / "key"), **PATIENT}
-        houses = [stack.enter_context(opened_house(sample, tmp_path / "data")) for _ in range(2)]
+        houses = [stack.enter_context(opened_house(sample, tmp_path / "data", forked)) for _ in range(2)]
         for house in houses:
             house.api(**settings)
             house.worker()

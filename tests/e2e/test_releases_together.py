@@ -67,29 +67,14 @@ async def exported(client: ExportClient, to: Path) -> Export:
     return export
 
 
-async def test_a_worker_of_the_release_works_for_the_api_of_today(
+async def test_each_service_of_today_works_with_the_other_of_the_release_and_on_its_state(
     sample: Path, released: Begin, tmp_path: Path
 ) -> None:
-    with running(sample, tmp_path / "data", installed, released) as target:
-        async with ExportClient(target) as client:
-            await exported(client, tmp_path / "airports.csv")
-
-
-async def test_a_worker_and_a_client_of_today_work_with_the_api_of_the_release(
-    sample: Path, released: Begin, tmp_path: Path
-) -> None:
+    """What the api of the release and a worker of today leave, the others go on with."""
     with running(sample, tmp_path / "data", released, installed) as target:
         async with ExportClient(target) as client:
-            await exported(client, tmp_path / "airports.csv")
-
-
-async def test_the_state_of_the_release_is_served_by_the_api_of_today(
-    sample: Path, released: Begin, tmp_path: Path
-) -> None:
-    with running(sample, tmp_path / "data", released, released) as target:
-        async with ExportClient(target) as client:
             export = await exported(client, tmp_path / "before.csv")
-    with running(sample, tmp_path / "data", installed, installed) as target:
+    with running(sample, tmp_path / "data", installed, released) as target:
         async with ExportClient(target) as client:
             await client.download(await client.get(export.id), tmp_path / "after.csv")
             await exported(client, tmp_path / "airports.csv")

@@ -46,22 +46,40 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not [process for process in processes if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
-async def test_they_serve_the_same_ports_and_a_worker_builds_what_any_takes(
-    place: Place, api: Running, settings: dict[str, str]
+async def test_they_serve_the_same_ports_show_metrics_on_their_own_and_a_worker_builds_what_any_takes(
+    place: Place, settings: dict[str, str]
 ) -> None:
-    lines = [json.loads(line) for line in api.log.read_text().splitlines()]
-    assert sorted(line["process"] for line in lines if line["event"] == "serving") == [*range(COUNT)]
-    assert len(children(api)) == COUNT
+    (address,) = free_addresses(1)
+    port = int(address.rpartition(":")[2]) % 60_000 + 1024
+    with up("exportd-api", place, **settings | {"EXPORTD_API_METRICS": f"127.0.0.1:{port}"}) as api:
+        api.until_said('"serving"', COUNT)
+        lines = [json.loads(line) for line in api.log.read_text().splitlines()]
+        assert sorted(line["process"] for line in lines if line["event"] == "serving") == [*range(COUNT)]
+        assert len(children(api)) == COUNT
+        for index in range(COUNT):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port + index}/metrics") as shown:
+                assert re.search(r"^exportd_hints_connected [01]\.0$", shown.read().decode(), re.MULTILINE)
+        await jobs_are_built(place, settings)
+
+
+async def jobs_are_built(place: Place, settings: dict[str, str]) -> None:
     with up("exportd-worker", place, **settings):
         for _ in range(4):  # each over a connection of its own, which the system gives to any of them
             async with ExportClient(settings["EXPORTD_LISTEN"]) as client:
                 assert (await the_end_of(client, "/orders")).state == Export.STATE_COMPLETED
 
 
-def test_they_read_their_files_again_and_stop_with_the_parent(api: Running) -> None:
+def test_one_that_is_killed_is_started_again_and_all_read_their_files_again_and_stop_with_the_parent(
+    api: Running,
+) -> None:
+    (first, *_), log = children(api), api.log
+    first.kill()
+    api.until_said('"serving"', COUNT + 1)
+    assert '"process_ended"' in log.read_text()
+    family = children(api)
+    assert len(family) == COUNT
     api.process.send_signal(signal.SIGHUP)
     api.until_said('"catalog_reloaded"', COUNT)
-    family = children(api)
     api.process.send_signal(signal.SIGTERM)
     assert api.ends() == 0
     assert gone(family)
@@ -75,14 +93,6 @@ def test_they_stop_when_the_parent_is_killed(api: Running) -> None:
     assert api.log.read_text().count('"stopped"') == COUNT
 
 
-def test_one_that_is_killed_is_started_again(api: Running) -> None:
-    (first, *_), log = children(api), api.log
-    first.kill()
-    api.until_said('"serving"', COUNT + 1)
-    assert '"process_ended"' in log.read_text()
-    assert len(children(api)) == COUNT
-
-
 def test_a_second_signal_stops_them_at_once(place: Place, settings: dict[str, str]) -> None:
     with up("exportd-api", place, **settings) as api:
         api.until_said('"serving"', COUNT)
@@ -91,17 +101,6 @@ def test_a_second_signal_stops_them_at_once(place: Place, settings: dict[str, st
             api.process.send_signal(signal.SIGINT)
         assert api.ends() == 0
         assert gone(family)
-
-
-def test_each_shows_its_metrics_on_a_port_of_its_own(place: Place, settings: dict[str, str]) -> None:
-    (address,) = free_addresses(1)
-    port = int(address.rpartition(":")[2]) % 60_000 + 1024
-    more = settings | {"EXPORTD_API_METRICS": f"127.0.0.1:{port}"}
-    with up("exportd-api", place, **more) as api:
-        api.until_said('"serving"', COUNT)
-        for index in range(COUNT):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port + index}/metrics") as shown:
-                assert re.search(r"^exportd_hints_connected [01]\.0$", shown.read().decode(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
