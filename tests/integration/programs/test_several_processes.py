@@ -4,7 +4,7 @@ import json
 import re
 import signal
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import psutil
 import pytest
@@ -13,6 +13,7 @@ from exportd_client import Export, ExportClient
 from tests.integration.programs.conftest import Place, Running, ended, until, up
 from tests.integration.programs.test_lost_log import free_addresses, the_end_of
 from tests.servers.stores import new_store
+from tests.servers.warm import WarmProgram
 
 COUNT = 2
 
@@ -112,8 +113,10 @@ def test_a_second_signal_stops_them_at_once(place: Place, settings: dict[str, st
         ({"EXPORTD_API_PROCESSES": "0"}, "EXPORTD_API_PROCESSES is '0': it must be a number from 1 to 64"),
     ],
 )
-def test_what_cannot_be_is_refused_at_the_start(place: Place, settings: dict[str, str], more, told) -> None:
-    refused = ended("exportd-api", environ=place.environ(**settings | more))
+def test_what_cannot_be_is_refused_at_the_start(
+    place: Place, settings: dict[str, str], warm_programs: Mapping[str, WarmProgram], more, told
+) -> None:
+    refused = warm_programs["exportd-api"].run(env=place.environ(**settings | more))
     assert refused.returncode == 2
     assert told in refused.stderr
 
