@@ -107,7 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
     renew = _verb("renew", _leased)
     delete = _verb("delete", _done)
     retry = _verb("retry", _done)
-    hold = _verb("hold", _done)
+    hold = _verb("hold")
     sent = _verb("sent", _held)
     give_up = _verb("give_up", _held)
     try_again = _verb("try_again", _held)

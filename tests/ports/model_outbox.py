@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from services.api.domain.export import Export
 from services.api.domain.notifications import (
@@ -87,7 +88,11 @@ class ModelOutbox:
             assert one.delivery.id in ("", held.delivery.id)
             one.lease = held.lease_id
             one.delivery = replace(
-                one.delivery, id=held.delivery.id, attempt=one.delivery.attempt + 1, next_attempt_time=until
+                one.delivery,
+                id=held.delivery.id,
+                notice=_with_its_id(one.delivery.notice, held.delivery.notice),
+                attempt=one.delivery.attempt + 1,
+                next_attempt_time=until,
             )
         return [one.delivery for one in picked]
 
@@ -129,6 +134,11 @@ class ModelOutbox:
         """First run first."""
         own = [(key, one.delivery) for key, one in self.announced.items() if key[0] == export_id]
         return [delivery for _, delivery in sorted(own, key=lambda pair: (pair[0][1], pair[0][2].name, pair[0][3]))]
+
+
+def _with_its_id(notice: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """An event has the id that the store chose."""
+    return notice | {"id": told["id"]} if "id" in notice else notice
 
 
 def _key(delivery: Delivery) -> Key:
