@@ -73,8 +73,8 @@ histogram has the series `_bucket`, `_sum` and `_count`. [Alerts](alerts.md) has
 
 _ALERTS = """\
 `deploy/prometheus/exportd.rules.yaml` has these rules for Prometheus. An alert of severity `page` needs a person at any
-hour, one of severity `ticket` on the next working day. The rules expect that the scrape jobs are called `exportd-api`
-and `exportd-worker`."""
+hour, one of severity `ticket` on the next working day. The rules expect that the scrape jobs are called `exportd-api`,
+`exportd-worker` and `exportd-gateway`."""
 
 _LOG_EVENTS = """\
 Each line of the log has `event`, `level`, `timestamp` and the fields of this page. Lines of one call also have

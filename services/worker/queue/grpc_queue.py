@@ -30,6 +30,9 @@ _POLL_MARGIN_S = 7.0
 _SILENCE_S = 45.0
 """The api sends a ping every 15 s. A stream of hints without any message for this long is considered dead."""
 
+_MAX_DETAILS = 300
+"""Characters. They may come from a proxy."""
+
 UNREADABLE = Failure(
     FailureCode.UNREADABLE_JOB, "this worker cannot read the job; run the same version of api and worker"
 )
@@ -37,11 +40,18 @@ UNREADABLE = Failure(
 
 @dataclass(frozen=True)
 class QueueUnreachable(TryAgain):
-    """The api did not answer, or a proxy answered instead of it. `code` is the name of the gRPC status."""
+    """The api did not answer, or a proxy answered instead of it.
+
+    code: the name of the gRPC status; details: what gRPC knows, such as a certificate that it does not accept.
+    """
 
     reason = "QUEUE_UNREACHABLE"
-    template = "the queue did not answer ({code}); is the api running, and is EXPORTD_QUEUE_ADDRESS its queue port?"
+    template = (
+        "the queue did not answer ({code}: {details}); is the api running, is EXPORTD_QUEUE_ADDRESS its queue port, "
+        "and are the settings EXPORTD_QUEUE_TLS_* right for it?"
+    )
     code: str
+    details: str
 
 
 class GrpcQueue:
@@ -184,8 +194,9 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except grpc.aio.AioRpcError as failed:
-        raise status.from_call(failed) or QueueUnreachable(failed.code().name) from None
+        details = (failed.details() or "")[:_MAX_DETAILS]
+        raise status.from_call(failed) or QueueUnreachable(failed.code().name, details) from None
     except TimeoutError:
-        raise QueueUnreachable("NO_ANSWER") from None
+        raise QueueUnreachable("NO_ANSWER", f"nothing came for {_SILENCE_S:g} s") from None
     except ValueError as unreadable:
-        raise QueueUnreachable(f"an answer that this version cannot read: {unreadable}") from None
+        raise QueueUnreachable("UNREADABLE", f"this version cannot read the answer: {unreadable}") from None

@@ -75,6 +75,12 @@ async def test_a_key_that_ends_soon_is_to_be_rotated(
     assert (await doctor(api.target, EXPORTD_API_KEY=key))[:2] == (0, WELL | {"credential": verdict})
 
 
+async def test_a_token_that_ends_soon_is_renewed_in_its_file(api: Api, settings: ApiSettings, tmp_path: Path) -> None:
+    (tmp_path / "token").touch(0o600)
+    (tmp_path / "token").write_text(await key_of(api, settings, timedelta(minutes=5)))
+    assert (await doctor(api.target, "--token-file", str(tmp_path / "token")))[:2] == (0, WELL)
+
+
 async def test_a_wrong_key_is_refused_and_not_repeated(api: Api, settings: ApiSettings) -> None:
     key = await key_of(api, settings, None)
     wrong = key[:20] + ("a" if key[20] != "a" else "b") + key[21:]
@@ -127,3 +133,4 @@ async def test_several_addresses_are_checked_by_their_common_name(encrypted: Api
     code, found, out = await doctor(target, *options, "exportd.internal")
     assert (code, found) == (3, {"address": "ok", "certificate": "fault"})
     assert "exportd.internal" in out
+    assert "--tls-server-name" in out

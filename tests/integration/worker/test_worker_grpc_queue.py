@@ -189,6 +189,8 @@ async def test_an_api_that_is_away_is_worth_another_try(call: Callable[[GrpcQueu
         with pytest.raises(QueueUnreachable) as raised:
             await call(queue)
     assert raised.value.code == "UNAVAILABLE"
+    assert "127.0.0.1:1" in str(raised.value)
+    assert "refused" in raised.value.details.lower()
 
 
 async def test_hints_come_until_the_api_ends_them(server: Server, queue: GrpcQueue) -> None:

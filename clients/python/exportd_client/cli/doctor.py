@@ -120,7 +120,7 @@ async def _of_api(endpoint: Endpoint) -> AsyncIterator[Finding]:
     if _TIME in told.metadata:
         yield _clock(told)
         yield _versions(told.metadata.get(_VERSION, ""), version("exportd-client"))
-        yield _credential(told)
+        yield _credential(told, renewed=endpoint.renews)
     else:
         yield warning("version", "the api is older than this command, and tells nothing about itself", "update the api")
 
@@ -152,7 +152,7 @@ async def _asked(endpoint: Endpoint) -> _Told:
 
 def _refused(error: grpc.aio.AioRpcError) -> Finding:
     advice = {
-        grpc.StatusCode.UNAUTHENTICATED: "name a valid key with --api-key-file or EXPORTD_API_KEY",
+        grpc.StatusCode.UNAUTHENTICATED: "name a valid key (--api-key-file, EXPORTD_API_KEY) or token (--token-file)",
         grpc.StatusCode.PERMISSION_DENIED: "this command needs a key with the scope read",
         grpc.StatusCode.UNAVAILABLE: "ask whoever runs the api: its log says more",
     }
@@ -176,11 +176,14 @@ def _versions(api: str, own: str) -> Finding:
     return ok("version", found)
 
 
-def _credential(told: _Told) -> Finding:
+def _credential(told: _Told, *, renewed: bool) -> Finding:
+    """Check when it ends; `renewed`: it is a token, which lives for minutes, from a file that somebody renews."""
     ends = datetime.fromisoformat(told.metadata[_EXPIRES]) if _EXPIRES in told.metadata else None
     if ends is None:
         return ok("credential", "accepted; it does not expire")
     found = f"accepted; it expires at {ends:%Y-%m-%d %H:%M} UTC"
+    if renewed:
+        return ok("credential", f"{found}, and its file is read again with each call")
     if ends - told.at < ENDS_SOON:
         return warning("credential", found, "rotate it: exportctl keys rotate ID")
     return ok("credential", found)

@@ -10,6 +10,8 @@ from exportd_client.cli.findings import Finding, fault, ok, warning
 
 HANDSHAKE_S = 10.0
 SUBJECT = "certificate"
+_ANOTHER_NAME = {62, 64}
+"""Codes of OpenSSL: the host, or the IP address, is not in the certificate."""
 
 
 async def of_server(endpoint: Endpoint, given: Mapping[str, str], now: datetime, soon: timedelta) -> Finding:
@@ -24,11 +26,7 @@ async def of_server(endpoint: Endpoint, given: Mapping[str, str], now: datetime,
         async with asyncio.timeout(HANDSHAKE_S):
             _, writer = await asyncio.open_connection(host, int(port), ssl=context, server_hostname=name or host)
     except ssl.SSLCertVerificationError as wrong:
-        return fault(
-            SUBJECT,
-            f"{endpoint.target}: {wrong.verify_message}",
-            "name its authority, --tls-authority, or renew it",
-        )
+        return fault(SUBJECT, f"{endpoint.target}: {wrong.verify_message}", _remedy(wrong.verify_code))
     except (OSError, ValueError, TimeoutError) as failed:
         return fault(SUBJECT, f"{endpoint.target}: {failed or 'no answer'}", "check that the api has TLS at this port")
     shown = writer.get_extra_info("peercert") or {}
@@ -41,6 +39,12 @@ def first_address(target: str) -> tuple[str, str]:
     first = target.removeprefix("dns:///").removeprefix("ipv4:").removeprefix("ipv6:").partition(",")[0]
     host, _, port = first.rpartition(":")
     return host.strip("[]"), port
+
+
+def _remedy(verify_code: int) -> str:
+    if verify_code in _ANOTHER_NAME:
+        return "call the api by a name of its certificate, or give one of them, --tls-server-name"
+    return "name its authority, --tls-authority, or renew it"
 
 
 def _context(given: Mapping[str, str]) -> ssl.SSLContext:

@@ -73,6 +73,7 @@ class Session:
     def _ways_out(self, error: ExportdError) -> Iterator[str]:
         if isinstance(error, Unreachable):
             yield f"is exportd-api running at {self.given['target']}? --target or EXPORTD_TARGET names another address"
+            yield "exportctl doctor says what is wrong"
         if isinstance(error, Unavailable):
             yield from self.ways_on
 
