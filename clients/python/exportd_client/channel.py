@@ -114,7 +114,9 @@ def endpoint(
         raise ValueError("there are an API key and a token: give one of them")
     credential = api_key or token
     if credential and not tls and not is_local(where):
-        raise ValueError(f"{_CREDENTIAL} is sent over TLS only: set tls (EXPORTD_TLS_AUTHORITY), or a local target")
+        raise ValueError(
+            f"{_CREDENTIAL} is sent over TLS only: give tls=True (EXPORTD_TLS_AUTHORITY), or a target on this machine"
+        )
     whose = _header("a tenant", tenant if tenant is not None else "" if credential else "default")
     checked = credential if callable(credential) else _header(_CREDENTIAL, credential)
     return Endpoint(where, encryption, whose, checked)
