@@ -15,17 +15,17 @@ from services.gateway.http.idempotency import make_repeatable
 from services.gateway.http.missing import by_its_id
 from services.gateway.http.problems import MEDIA_TYPE, answer, headers_of, status_of
 from services.gateway.http.request_ids import request_id_of
+from services.gateway.syntage import contexts
 from services.gateway.syntage.collections import collection_document, list_request
+from services.gateway.syntage.contexts import JSON_LD, with_context
 from services.gateway.syntage.documents import error_document, export_document, file_document
 from services.gateway.syntage.requests import create_request
-
-JSON_LD = "application/ld+json"
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SyntageDoor:
-    """`/exports` and `/files`."""
+    """`/exports`, `/files` and the contexts of their documents."""
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings
@@ -40,6 +40,7 @@ class SyntageDoor:
             ("GET", "/files/{id}", self._file),
             ("GET", "/files/{id}/download", self._download),
             ("HEAD", "/files/{id}/download", self._download),
+            ("GET", contexts.PATH, _context),
         ):
             application.router.add_route(verb, path, _telling(handler))
 
@@ -49,24 +50,24 @@ class SyntageDoor:
         make_repeatable(request, message)
         export = await self._around.api.call("CreateExport", message, caller)
         location = {"Location": f"/exports/{export.id}"}
-        return _document(export_document(export), HTTPStatus.ACCEPTED, location)
+        return _document(request, export_document(export), HTTPStatus.ACCEPTED, location)
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         caller, message = self._around.credentials.of(request), list_request(request.query)
         page = await self._around.api.call("ListExports", message, caller)
-        return _document(collection_document(page, request.query))
+        return _document(request, collection_document(page, request.query))
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
         caller, message = self._around.credentials.of(request), GetExportRequest(export_id=_id(request))
         with by_its_id():
             export = await self._around.api.call("GetExport", message, caller)
-        return _document(export_document(export))
+        return _document(request, export_document(export))
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         caller, message = self._around.credentials.of(request), GetFileRequest(file_id=_id(request))
         with by_its_id():
             file = await self._around.api.call("GetFile", message, caller)
-        return _document(file_document(file))
+        return _document(request, file_document(file))
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         caller, source = self._around.credentials.of(request), DownloadFileRequest(file_id=_id(request))
@@ -74,11 +75,27 @@ class SyntageDoor:
             return await self._downloads.answer(request, source, caller)
 
 
-def _id(request: web.Request) -> str:
-    return request.match_info["id"].encode(errors="replace").decode()
+def _id(request: web.Request, variable: str = "id") -> str:
+    return request.match_info[variable].encode(errors="replace").decode()
+
+
+async def _context(request: web.Request) -> web.StreamResponse:
+    """Answer with a context, which needs no key: it is the same in every installation."""
+    if _id(request, "name") not in contexts.NAMES:
+        raise web.HTTPNotFound(text=f"there is no such context; there are {', '.join(contexts.NAMES)}")
+    return _json_ld(contexts.context_document())
 
 
 def _document(
+    request: web.Request,
+    body: dict[str, Any],
+    status: HTTPStatus = HTTPStatus.OK,
+    headers: dict[str, str] | None = None,
+) -> web.Response:
+    return _json_ld(with_context(request, body), status, headers)
+
+
+def _json_ld(
     body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
 ) -> web.Response:
     return web.Response(status=status, body=json.dumps(body).encode(), headers=headers, content_type=JSON_LD)

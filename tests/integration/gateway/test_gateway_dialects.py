@@ -101,6 +101,27 @@ class TestSyntage:
             async with gateway.session.get(f"{gateway.url}/files/{one['id']}/download") as answer:
                 assert (answer.status, await answer.read()) == (200, content)
 
+    @pytest.mark.parametrize("accepted", ["application/ld+json", "text/html, Application/LD+JSON;q=0.9"])
+    async def test_who_asks_for_json_ld_gets_the_context_of_each_document(
+        self, gateway: Gateway, worker: Worker, accepted: str
+    ) -> None:
+        headers = {"Accept": accepted}
+        body = {"uri": "/entities/7/invoices", "format": "csv"}
+        created = await gateway.json("POST", "/exports", 202, json=body, headers=headers)
+        await worker.build(b"1")
+        export = await gateway.json("GET", created["@id"], headers=headers)
+        file = await gateway.json("GET", export["file"]["@id"], headers=headers)
+        listed = await gateway.json("GET", "/exports", headers=headers)
+        told = [each["@context"] for each in (created, export, file, listed)]
+        assert told == ["/contexts/Export", "/contexts/Export", "/contexts/File", "/contexts/Export"]
+        assert "@context" not in export["file"]
+        assert "@context" not in listed["hydra:member"][0]
+        assert next(iter(export)) == "@context"
+        for path in dict.fromkeys(told):
+            context = await gateway.json("GET", path)
+            assert context["@context"]["hydra"] == "http://www.w3.org/ns/hydra/core#"
+        await gateway.json("GET", "/contexts/Nothing", 404)
+
     async def test_exports_are_listed_in_pages_that_lead_to_each_other(self, gateway: Gateway) -> None:
         ids = [(await self.create(gateway))["id"] for _ in range(3)]
         path, seen, pages = "/exports?itemsPerPage=2", list[str](), 0
