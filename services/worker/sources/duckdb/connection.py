@@ -24,6 +24,8 @@ def register(connection: "duckdb.DuckDBPyConnection", time_zone: str) -> None:
         side_effects=False,
     )
     connection.execute(f"set TimeZone = {literal(time_zone)}")
+    # It takes a child for somebody at a prompt, since its main module is no file.
+    connection.execute("set enable_progress_bar = false")
 
 
 _PLACE = re.compile(rf"{UNDECIDABLE}([0-9]{{1,9}})")
