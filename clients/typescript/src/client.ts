@@ -18,6 +18,7 @@ import {
   type GetDownloadUrlResponse,
 } from "./gen/exportd/v1/export_service_pb.js";
 import { Line, type CallOptions, type ClientOptions } from "./line.js";
+import { DownloadLinks } from "./links.js";
 import { Outage } from "./patience.js";
 
 const MAX_PAGE_SIZE = 1000;
@@ -57,10 +58,13 @@ export interface WatchOptions extends CallOptions {
  */
 export class ExportClient {
   readonly #line: Line;
+  /** Download links, over the same connection. */
+  readonly links: DownloadLinks;
 
   /** Throws TypeError when the client cannot be made of what is given. */
   constructor(options: ClientOptions = {}) {
     this.#line = new Line(options);
+    this.links = new DownloadLinks(this.#line);
   }
 
   /** Ends the connection, which else keeps the process alive for a while. */

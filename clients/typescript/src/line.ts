@@ -8,6 +8,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 
 import { errorOf } from "./errors.js";
 import { ExportService } from "./gen/exportd/v1/export_service_pb.js";
+import { LinkService } from "./gen/exportd/v1/link_service_pb.js";
 import { Outage, PATIENCE, type Contact, type Patience } from "./patience.js";
 
 const DEFAULT_PORT = 50051;
@@ -48,6 +49,7 @@ interface Sent {
 
 export class Line implements Contact {
   readonly stub: Client<typeof ExportService>;
+  readonly links: Client<typeof LinkService>;
   readonly patience: Patience;
   readonly url: string;
   answered = false;
@@ -70,6 +72,7 @@ export class Line implements Contact {
       interceptors: [credentials(options)],
     });
     this.stub = createClient(ExportService, transport);
+    this.links = createClient(LinkService, transport);
   }
 
   /** Closes the connection; calls that are under way end. */
@@ -81,14 +84,23 @@ export class Line implements Contact {
   async ask<Request, Answer>(method: Ask<Request, Answer>, request: Request, options: CallOptions = {}): Promise<Answer> {
     const outage = new Outage(this, options.signal);
     for (;;) {
-      const requestId = randomUUID();
       try {
-        const answer = await method(request, { ...options, headers: { [REQUEST_ID]: requestId } });
-        this.answered = true;
-        return answer;
+        return await this.askOnce(method, request, options);
       } catch (thrown) {
-        await outage.pauseAfter(this.failed(thrown, requestId));
+        await outage.pauseAfter(this.failed(thrown));
       }
+    }
+  }
+
+  /** One answer to a request that must not be repeated. */
+  async askOnce<Request, Answer>(method: Ask<Request, Answer>, request: Request, options: CallOptions = {}): Promise<Answer> {
+    const requestId = randomUUID();
+    try {
+      const answer = await method(request, { ...options, headers: { [REQUEST_ID]: requestId } });
+      this.answered = true;
+      return answer;
+    } catch (thrown) {
+      throw this.failed(thrown, requestId);
     }
   }
 

@@ -9,6 +9,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 
 import { ErrorInfoSchema } from "../dist/gen/google/rpc/error_details_pb.js";
 import { ExportService } from "../dist/gen/exportd/v1/export_service_pb.js";
+import { LinkService } from "../dist/gen/exportd/v1/link_service_pb.js";
 
 export interface Fake {
   target: string;
@@ -31,7 +32,13 @@ export async function fakeService(tls?: SecureServerOptions): Promise<Fake> {
     sha256: createHash("sha256").update(announced).digest("hex"),
   };
   const handler = connectNodeAdapter({
-    routes: (router) =>
+    routes: (router) => {
+      router.service(LinkService, {
+        createDownloadLink: (_, { requestHeader }) => {
+          fake.headers.push(requestHeader);
+          throw new ConnectError("away", Code.Unavailable);
+        },
+      });
       router.service(ExportService, {
         getExport: (request, { requestHeader }) => {
           fake.headers.push(requestHeader);
@@ -49,7 +56,8 @@ export async function fakeService(tls?: SecureServerOptions): Promise<Fake> {
           const end = request.limit ? Number(request.offset + request.limit) : undefined;
           yield { payload: { case: "data", value: Buffer.from(fake.content).subarray(Number(request.offset), end) } };
         },
-      }),
+      });
+    },
   });
   const server: Http2Server | Http2SecureServer = tls ? createSecureServer(tls, handler) : createServer(handler);
   const sessions = new Set<ServerHttp2Session>();

@@ -47,6 +47,15 @@ describe("the line", () => {
     fake.close();
   });
 
+  it("creates a link once, since another call would create another one", async () => {
+    const fake = await fakeService();
+    using client = new ExportClient({ target: fake.target });
+    const refused = (error: unknown) => error instanceof ExportdError && error.unreachable && error.requestId !== "";
+    await assert.rejects(client.links.create({ exportId: "any" }), refused);
+    assert.equal(fake.headers.length, 1);
+    fake.close();
+  });
+
   it("is encrypted with the certificates that are given", async () => {
     const pem = await readFile(join(certificates, "localhost.pem"));
     const fake = await fakeService({ key: pem, cert: pem });

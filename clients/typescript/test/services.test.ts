@@ -122,6 +122,23 @@ describe("ExportClient", () => {
     await assert.rejects(client.get(created.id), rejectsWith("NOT_FOUND", "EXPORT_NOT_FOUND"));
   });
 
+  it("shares a file by a link, lists links and revokes them", async () => {
+    const { link, token, url } = await client.links.create({ exportId: flights.id, lastsMs: 90_500, maxUses: 2, label: "for Anna" });
+    assert.ok(link && token.includes(link.id));
+    assert.deepEqual([url, link.label, link.maxUses, link.uses, link.fileId], ["", "for Anna", 2, 0, flights.file!.id]);
+    const nanos = (time: { seconds: bigint; nanos: number }) => time.seconds * 1_000_000_000n + BigInt(time.nanos);
+    assert.equal(nanos(link.expireTime!) - nanos(link.createTime!), 90_500_000_000n);
+    const other = (await client.links.create({ fileId: flights.file!.id })).link!;
+    const revoked = await client.links.revoke(link.id);
+    assert.ok(revoked.revokeTime);
+    assert.deepEqual((await client.links.revoke(link.id)).revokeTime, revoked.revokeTime);
+    const listed = new Map<string, boolean>();
+    for await (const one of client.links.list(flights.id)) listed.set(one.id, one.revokeTime !== undefined);
+    assert.deepEqual([listed.get(link.id), listed.get(other.id)], [true, false]);
+    await assert.rejects(client.links.revoke("0".repeat(10)), rejectsWith("NOT_FOUND", "LINK_NOT_FOUND"));
+    await assert.rejects(client.links.create({ exportId: flights.id, maxUses: 1001 }), rejectsWith("INVALID_ARGUMENT", "INVALID_REQUEST"));
+  });
+
   it("waits no longer than it is told to, or until it is told to stop", async () => {
     const created = await client.create({ uri: "/numbers", format: "csv" });
     await assert.rejects(client.wait(created.id, { timeoutMs: 300 }), rejectsWith("DEADLINE_EXCEEDED", ""));
