@@ -30,6 +30,7 @@ ALLOWED = {
     "services/api/storage/artifacts/objects.py": "as the folder, the name of a new store",
     "services/api/storage/memory/artifacts.py": "as the folder, the name of a new store",
     "services/worker/child/": "a child does one job after the other, and is told nothing but the job",
+    "services/worker/stages.py": "part of a child",
     "services/worker/sources/": "part of a child",
     "services/worker/writers/": "part of a child",
 }

@@ -60,6 +60,7 @@ from services.api.usecases.links import KnownLinks, Links
 from services.api.usecases.mail_links import MailLinks
 from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
+from services.api.usecases.traces import ExportTraces
 from services.api.world import World
 from services.objects.settings import BucketStore
 from services.runtime import logs, resources, stderr
@@ -73,6 +74,8 @@ from services.runtime.settings import is_loopback
 from services.runtime.signals import StopSignals, on_hangup
 from services.runtime.startup import CannotStart, check_free, using
 from services.runtime.tasks.ending import end_tasks
+from services.runtime.tracing.opening import tracing
+from services.runtime.tracing.tracer import NO_TRACER, Tracer
 from services.tls.server import ServerCertificates
 
 if TYPE_CHECKING:
@@ -154,11 +157,12 @@ async def build(settings: ApiSettings, world: World) -> Api:
     _check_ports(settings)
     _listening(settings)  # invalid certificates are reported before anything is created
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(tracing(settings.tracing, world.new_id(), world.monotonic))
         kept = await _kept(settings, tenants, world, stack)
         store, world = kept.opened.store, kept.opened.world
         await _check_credentials(settings, store.keys)
         await _go_on_from(store.figures, world)
-        parts = _Parts(settings, world, tenants, catalog, kept)
+        parts = _Parts(settings, world, tenants, catalog, kept, tracer=tracer)
         retention = Retention(
             store.retention, kept.artifacts, parts.metrics, settings.retention, world, duties=parts.live.duties
         )
@@ -308,7 +312,14 @@ class _Parts:
     """The shared parts of an api, and the construction of all others."""
 
     def __init__(
-        self, settings: ApiSettings, world: World, tenants: LiveTenants, catalog: LiveCatalog, kept: _Kept
+        self,
+        settings: ApiSettings,
+        world: World,
+        tenants: LiveTenants,
+        catalog: LiveCatalog,
+        kept: _Kept,
+        *,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         self._settings = settings
         self._world = world
@@ -317,6 +328,7 @@ class _Parts:
         self._keys = kept.keys
         self._artifacts = kept.artifacts
         self._store = kept.opened.store
+        self._tracer, self._traces = tracer, ExportTraces(tracer)
         self._beside = kept.opened.beside
         self.metrics = ApiMetrics()
         self.metrics.registry.register(LostLogLines(stderr.lost_lines))
@@ -379,7 +391,7 @@ class _Parts:
         )
         linked = LinkedFiles(self._store.links, downloads, self._digests, self._world.clock)
         servicers = Servicers(
-            ExportServicer(exports, downloads, self._download_log, pages, self.metrics, self._world),
+            ExportServicer(exports, downloads, self._download_log, pages, self.metrics, self._world, self._traces),
             OperatorServicer(exports, self._operations(), AuditLists(self._store.audit, pages), pages),
             KeyServicer(Keys(self._store.keys, self._digests, self._world.clock), pages),
             LinkServicer(links, linked, pages),
@@ -393,6 +405,7 @@ class _Parts:
             reflection=self._settings.reflection,
             connection_age=self._settings.connection_age,
             shares_ports=self._settings.process is not None,
+            tracer=self._tracer,
         )
 
     def _gates(self) -> Gates:
@@ -444,6 +457,7 @@ class _Parts:
             policy=self._settings.leases,
             backoff=self._settings.backoff,
             world=self._world,
+            traces=self._traces,
         )
 
     def _operations(self) -> Operations:
@@ -476,6 +490,7 @@ class _Parts:
             hold=self._settings.notify.holds,
             woken=self.live.announcements.notifications_due,
             limits=NotifierLimits(),
+            tracer=self._tracer,
         )
 
 

@@ -17,6 +17,7 @@ from services.contract.preview import PREVIEW_S
 from services.objects.settings import BucketStore, artifacts_from
 from services.runtime.processes.ports import MAX_PROCESSES, metrics_of, note_problems
 from services.runtime.settings import SettingsReader, is_address, is_loopback
+from services.runtime.tracing.settings import NO_TRACING, TracingSettings
 from services.tls.files import TlsFiles, tls_files
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
@@ -97,6 +98,7 @@ class ApiSettings:
     process: int | None = None
     waits: Waits = Waits()
     oidc: OidcSettings | None = None
+    tracing: TracingSettings = NO_TRACING
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "ApiSettings":
@@ -149,6 +151,7 @@ class ApiSettings:
             notify=NotifySettings.read(read),
             reflection=_reflection(read),
             oidc=OidcSettings.read(read),
+            tracing=TracingSettings.read(read, "exportd-api"),
         )
         for name, address, files in (
             ("EXPORTD_LISTEN", settings.listen, settings.tls),

@@ -20,7 +20,7 @@ class LeaseRef:
 class Job:
     """A job and its lease. `artifact_prefix` ends with a slash; only this lease writes below it.
 
-    An empty `password` means that nothing is encrypted.
+    An empty `password` means that nothing is encrypted. `trace` is the W3C `traceparent` of the export; empty: none.
     """
 
     lease: LeaseRef
@@ -33,6 +33,7 @@ class Job:
     artifact_prefix: str
     store_id: str
     password: str = field(default="", repr=False)
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Assembles the gateway. This is the only module that names concrete classes."""
 
+import asyncio
+import secrets
 from collections.abc import Callable
 from functools import partial
 
@@ -27,6 +29,8 @@ from services.runtime.processes.parent import tell_parent
 from services.runtime.resources import Kept
 from services.runtime.signals import StopSignals, on_hangup
 from services.runtime.startup import CannotStart
+from services.runtime.tracing.opening import tracing
+from services.runtime.tracing.serving import ForcedTraces, Serving
 
 SPARE_FILES = 64
 """Open files besides those of connections: the log, the channel to the api, metrics."""
@@ -64,11 +68,26 @@ async def run(
     settings: GatewaySettings, stop: StopSignals, started: Callable[[int], None], early: EarlySignals | None = None
 ) -> None:
     """Serve until `stop`. `started` is called with the port. Raises CannotStart."""
+    _check_tls(settings)
+    monotonic = asyncio.get_running_loop().time
+    async with tracing(settings.tracing, secrets.token_hex(16), monotonic) as tracer:
+        serving = Serving(tracer, ForcedTraces(monotonic), begins=True)
+        await _serve(settings, stop, started, early, serving)
+    logs.get().info("stopped")
+
+
+async def _serve(
+    settings: GatewaySettings,
+    stop: StopSignals,
+    started: Callable[[int], None],
+    early: EarlySignals | None,
+    serving: Serving,
+) -> None:
     metrics = GatewayMetrics()
     metrics.registry.register(LostLogLines(stderr.lost_lines))
     certificates = HttpsCertificates(settings.tls, "EXPORTD_GATEWAY_TLS_CERTIFICATE") if settings.tls else None
-    api, server = Api(settings.api, settings.call_timeout.total_seconds()), HttpServer(settings.limits, metrics)
-    _check_tls(settings)
+    api = Api(settings.api, settings.call_timeout.total_seconds())
+    server = HttpServer(settings.limits, metrics, serving)
     open_doors(settings, api, server, metrics)
     metrics.follow(lambda: server.connections, lambda: api.is_reached and not server.draining.is_set())
     with on_hangup(_ignore, early), served(settings.metrics, metrics.registry, "EXPORTD_GATEWAY_METRICS"):
@@ -79,7 +98,6 @@ async def run(
             garbage.spare_present()
             await stop.drain.wait()
             await _drain(settings, server, stop)
-    logs.get().info("stopped")
 
 
 def open_doors(settings: GatewaySettings, api: Api, server: HttpServer, metrics: GatewayMetrics) -> None:

@@ -9,6 +9,7 @@ from exportd_client.channel import Endpoint, Tls, endpoint, is_local
 from services.gateway.http.limits import Limits
 from services.runtime.processes.ports import MAX_PROCESSES, metrics_of, note_problems
 from services.runtime.settings import SettingsReader, is_address, is_loopback
+from services.runtime.tracing.settings import NO_TRACING, TracingSettings
 from services.tls.files import TlsFiles, tls_files
 
 DEFAULT_LISTEN = "127.0.0.1:8080"
@@ -35,6 +36,7 @@ class GatewaySettings:
     log_format: str
     processes: int = 1
     process: int | None = None
+    tracing: TracingSettings = NO_TRACING
 
     def of_process(self, index: int) -> "GatewaySettings":
         """Return the settings of process `index` of several."""
@@ -73,6 +75,7 @@ def from_env(environ: Mapping[str, str]) -> GatewaySettings:
         drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 3600),
         log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
         processes=read.integer("EXPORTD_GATEWAY_PROCESSES", 1, 1, MAX_PROCESSES),
+        tracing=TracingSettings.read(read, "exportd-gateway"),
     )
     if settings.processes > 1:
         note_problems(

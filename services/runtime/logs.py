@@ -129,6 +129,11 @@ def bind(**fields: object) -> None:
     _bound.set({**_bound.get(), **fields})
 
 
+def bound() -> Mapping[str, object]:
+    """Return the fields of this task's lines."""
+    return _bound.get()
+
+
 def with_bound(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Add the bound fields to a line. The line's own fields take precedence."""
     return {**_bound.get(), **event}

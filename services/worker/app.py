@@ -15,6 +15,7 @@ from services.runtime.metrics import LostLogLines, served
 from services.runtime.reloading import Reloading
 from services.runtime.signals import StopSignals, on_hangup
 from services.runtime.startup import CannotStart
+from services.runtime.tracing.opening import tracing
 from services.worker.artifacts import open_sink
 from services.worker.artifacts.store_check import StoreCheck
 from services.worker.child import entry
@@ -77,6 +78,7 @@ async def build(begun: Begun, world: World) -> Worker:
     logs.get().info("worker_starting", worker_id=worker_id, queue=settings.queue_address, slots=settings.slots)
     async with AsyncExitStack() as stack:
         stack.enter_context(served(settings.metrics, metrics.registry, "EXPORTD_WORKER_METRICS"))
+        tracer = await stack.enter_async_context(tracing(settings.tracing, worker_id, world.monotonic))
         sink, scratch = open_sink(settings.artifacts), Scratch(settings.scratch, worker_id)
         # callbacks run in reverse order, once the children are dead
         for last in (sink.close, sink.sweep, scratch.close):
@@ -97,6 +99,7 @@ async def build(begun: Begun, world: World) -> Worker:
             orphan_timeout_s=settings.orphan_timeout.total_seconds(),
             threads=settings.threads,
             previews=PreviewTimes(),
+            tracer=tracer,
         )
         return Worker(id=worker_id, settings=settings, context=context, resources=stack.pop_all())
 

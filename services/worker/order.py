@@ -12,6 +12,7 @@ from services.contract.spec import JobSpec
 from services.worker.artifacts.settings import ArtifactSettings
 from services.worker.concurrency.threads import THREADS
 from services.worker.sources.sources import Sources
+from services.worker.stages import Stage
 
 Outcome = Built | Failure
 Shown = Previewed | Failure
@@ -67,10 +68,14 @@ Work = Order | PreviewOrder | ProbeOrder
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A child's answer: the outcome of an order, and the number of log lines that the child could not write so far."""
+    """A child's answer: the outcome of an order, and the number of log lines that the child could not write so far.
+
+    `stages` are those of a job, in the order in which they ended.
+    """
 
     outcome: Outcome | Shown
     lost_lines: int
+    stages: tuple[Stage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

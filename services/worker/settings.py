@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.objects.settings import BucketStore, artifacts_from
 from services.runtime.settings import SettingsReader, is_address, is_loopback
+from services.runtime.tracing.settings import NO_TRACING, TracingSettings
 from services.tls.files import tls_files
 from services.worker.artifacts.settings import ArtifactSettings, FolderStore
 from services.worker.concurrency.threads import threads_for
@@ -36,6 +37,7 @@ class WorkerSettings:
     orphan_timeout: timedelta
     no_progress_timeout: timedelta
     log_format: str
+    tracing: TracingSettings = NO_TRACING
 
 
 def _credentials(read: SettingsReader) -> QueueCredentials:
@@ -79,6 +81,7 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
         orphan_timeout=read.seconds("EXPORTD_ORPHAN_TIMEOUT_S", 600, 1, 86_400),
         no_progress_timeout=read.seconds("EXPORTD_NO_PROGRESS_TIMEOUT_S", 600, 1, 86_400),
         log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
+        tracing=TracingSettings.read(read, "exportd-worker"),
     )
     open_line = is_address(settings.queue_address) and not is_loopback(settings.queue_address)
     if open_line and not (settings.credentials.authority or tls_off):

@@ -12,12 +12,16 @@ from demo.processes import ServiceProcess, start_api, start_worker
 from exportd_client import Export, ExportClient
 from services.api.commands import keys as keys_command
 from tests.e2e.conftest import PATIENT
+from tests.servers.collector import Collector, collecting
 
 PASSWORD = "planted-password-of-an-export"
 SMTP = "planted-password-of-the-mail-server"
 SOURCE = "planted-password-of-a-source"
 CALLBACK = "whsec_cGxhbnRlZC1jYWxsYmFjay1zZWNyZXQtb2YtMzItYnl0ZXM="
 KEY = "planted-mask-key-of-32-bytes-or-more"
+COLLECTOR = "planted-key-of-the-collector"
+PRIVATE = ("planted-person", "planted-path-of-a-callback", "planted-name-of-a-file", "7654321", "planted-request")
+"""What no trace may have although it is no secret: addresses, names, values of filters, ids that callers choose."""
 
 CATALOG = """
 [sources.things]
@@ -84,7 +88,17 @@ def of_process(pid: int, name: str) -> bytes:
         return b""
 
 
-async def test_no_log_no_command_line_and_no_child_has_a_secret(files: Path) -> None:
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+async def test_no_log_no_trace_no_command_line_and_no_child_has_a_secret(files: Path, collector: Collector) -> None:
+    traced = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_EXPORTER_OTLP_HEADERS": f"x-collector-key={COLLECTOR}",
+    }
     data = files / "data"
     of_api = PATIENT | {
         "EXPORTD_CATALOG": str(files / "catalog.toml"),
@@ -98,25 +112,33 @@ async def test_no_log_no_command_line_and_no_child_has_a_secret(files: Path) -> 
         "EXPORTD_CALLBACK_ALLOW_HTTP": "yes",
         "EXPORTD_CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
         "EXPORTD_CALLBACK_PORTS": "1-65535",
+        **traced,
     }
     key = await asyncio.to_thread(run_keys, of_api, "create")
     token = await asyncio.to_thread(run_keys, of_api, "create", "--worker")
     api = start_api(files / "catalog.toml", data, "127.0.0.1:0", "127.0.0.1:0", **of_api)
     of_worker = {"EXPORTD_QUEUE_TOKEN": token, "EXPORTD_MASK_KEY": KEY, "EXPORTD_SLOTS": "1"}
-    of_worker |= {"AWAY_PASSWORD": SOURCE}
+    of_worker |= {"AWAY_PASSWORD": SOURCE, **traced}
     worker = start_worker(files / "sources.toml", data, f"127.0.0.1:{api.first_line['queue_port']}", **of_worker)
-    planted = {PASSWORD, SMTP, SOURCE, CALLBACK, KEY, key, token}
+    planted = {PASSWORD, SMTP, SOURCE, CALLBACK, KEY, COLLECTOR, key, token}
     try:
         async with ExportClient(f"127.0.0.1:{api.first_line['port']}", api_key=key) as client:
             done = await client.create(
-                "/things",
+                f"/things?id[lt]={PRIVATE[3]}",
                 format="csv",
                 password=PASSWORD,
-                notify_email="a@example.com",
-                callback_url="http://127.0.0.1:9/x",
+                notify_email=f"{PRIVATE[0]}@example.com",
+                callback_url=f"http://127.0.0.1:9/{PRIVATE[1]}",
+                filename=PRIVATE[2],
+                request_id=PRIVATE[4],
             )
             done = await client.wait(done.id)
             assert done.state == Export.STATE_COMPLETED
+            await client.download(done.id, files / "downloaded.zip")
+            planted.add((await client.links.create(done.id)).token)
+            await asyncio.to_thread(
+                collector.wait_until, lambda spans: {"attempt", "notify", "download"} <= {s.name for s in spans}
+            )
             away = await client.create("/away", format="csv", max_attempts=1)
             away = await client.get(away.id)
             messages = f"{done}\n{away}"
@@ -130,5 +152,9 @@ async def test_no_log_no_command_line_and_no_child_has_a_secret(files: Path) -> 
     shown |= {log.name: log.read_bytes() for log in (api.log, worker.log)} | {"messages": messages.encode()}
     assert [(where, secret) for where, text in shown.items() for secret in planted if secret.encode() in text] == []
     assert all(text for where, text in shown.items() if where.endswith(".log"))
+    sent = b"".join(collector.bodies)
+    assert {s.name for s in collector.spans} > {"attempt", "notify", "download"}
+    assert [text for text in (*planted, *PRIVATE) if text.encode() in sent] == []
+    assert {headers["x-collector-key"] for headers in collector.headers} == {COLLECTOR}
     held = [(f.name, s) for f in data.rglob("exportd.sqlite3*") for s in planted if s.encode() in f.read_bytes()]
     assert held == []

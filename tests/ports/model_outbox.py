@@ -57,6 +57,7 @@ class ModelOutbox:
                     end_time=None,
                     event=new.event,
                     number=new.number,
+                    trace=export.trace,
                 )
             )
 

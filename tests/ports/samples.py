@@ -48,6 +48,9 @@ def new_id() -> str:
     return f"01935a00-0000-7000-8000-{next(_numbers):012x}"
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
 def new_export(**changed: Any) -> Export:
     queued = Export(
         id=new_id(),
@@ -71,6 +74,7 @@ def new_export(**changed: Any) -> Export:
         start_time=None,
         end_time=None,
         duration=None,
+        trace=TRACE,
     )
     return replace(queued, **changed)
 

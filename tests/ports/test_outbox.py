@@ -10,7 +10,7 @@ from services.api.domain.retry import GiveUp
 from services.api.domain.states import CancelReason, State
 from services.contract.errors import DeliveryNotFound
 from tests.ports.driving import POLICY, WORKER, lease
-from tests.ports.samples import CRASH, SECOND, SPEC, START, STATS, new_export, new_file
+from tests.ports.samples import CRASH, SECOND, SPEC, START, STATS, TRACE, new_export, new_file
 
 URL, EMAIL = "https://hooks.test/exports", "ops@example.test"
 HOLD = timedelta(seconds=30)
@@ -52,6 +52,7 @@ async def test_an_end_is_announced_once_on_each_channel_that_was_asked_for(store
     ]
     assert len({d.id for d in told}) == 2
     assert {d.next_attempt_time for d in told} == {START}
+    assert {d.trace for d in told} == {export.trace} == {TRACE}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])

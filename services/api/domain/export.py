@@ -81,6 +81,8 @@ class Export:
     every run. If `notify_email` or `callback_url` is empty, nothing is announced on that channel; `email_sent` and
     `callback_sent` say whether the notification of this run's end was accepted there.
 
+    `trace` is the W3C `traceparent` of the call that created it, below which the export's spans are; empty if none was.
+
     `requirement` is what a worker must have to build the export. `given_back_by` is the worker whose own environment
     failed, while the export waits for another worker; otherwise empty.
     """
@@ -118,6 +120,7 @@ class Export:
     stats: RunStats | None = None
     email_sent: bool = False
     callback_sent: bool = False
+    trace: str = ""
 
     def file_of(self, file_id: str) -> StoredFile | None:
         """Return the file of this export that has this id; None if there is none."""

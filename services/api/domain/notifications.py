@@ -57,6 +57,7 @@ class Delivery:
     `id` is the same for every attempt. `target` is a URL or a mail address. `notice` is the content, frozen when it
     happened. `event` is the type of the event, and `number` orders the events of an export; "" and 0 for the end of a
     run. `attempt` counts attempts from 0; `next_attempt_time` is set while PENDING. `tries` are the last 20 attempts.
+    `trace` is that of the export.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Delivery:
     tries: tuple[Try, ...] = ()
     event: str = ""
     number: int = 0
+    trace: str = ""
 
     @property
     def position(self) -> Position:

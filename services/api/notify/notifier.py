@@ -14,6 +14,9 @@ from services.api.notify.schedule import Accepted, Failed, Postponed, Sender, de
 from services.api.ports.outbox import Outbox
 from services.api.world import World
 from services.runtime import logs
+from services.runtime.tracing.context import carried, log_fields
+from services.runtime.tracing.tracer import NO_TRACER, Span, Tracer
+from services.runtime.tracing.words import Attribute, Attributes, Kind, SpanName
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Notifier:
         hold: timedelta | Mapping[Channel, timedelta],
         woken: asyncio.Event,
         limits: NotifierLimits,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         self._outbox = outbox
         self._senders = senders
@@ -62,6 +66,7 @@ class Notifier:
         self._tries: set[asyncio.Task[None]] = set()
         self._woken = woken
         self._ending = False
+        self._tracer = tracer
 
     @asynccontextmanager
     async def running(self, grace_s: float, now: asyncio.Event | None = None) -> AsyncIterator[None]:
@@ -157,14 +162,25 @@ class Notifier:
             await self._outbox.put_back(busy, self._world.clock() + aside * (1 + self._world.random()))
 
     async def _try(self, held: Held) -> None:
+        with self._tracer.span(
+            SpanName.NOTIFY, carried(held.delivery.trace), _attributes(held.delivery), Kind.CLIENT
+        ) as span:
+            logs.begin(**log_fields())
+            await self._tried(held, span)
+
+    async def _tried(self, held: Held, span: Span) -> None:
         begun = self._world.monotonic()
         try:
             result = await self._send(held.delivery)
             if isinstance(result, Postponed):
+                span.note({Attribute.OUTCOME: "postponed"})
                 await self._put_back([held], self._limits.aside)
                 return
             self._loads.tried(self._bounds(held), failed=isinstance(result, Failed))
             fate, in_time = await self._settle(held, result)
+            span.note({Attribute.OUTCOME: fate})
+            if isinstance(result, Failed):
+                span.fail(fate)
         except Exception:  # noqa: BLE001 - it is retried when the hold lapses
             logs.get().exception("notification_not_stored", delivery_id=held.delivery.id)
             return
@@ -215,3 +231,13 @@ class Notifier:
         for future in (cut, *left):
             future.cancel()
         await asyncio.gather(cut, *left, return_exceptions=True)
+
+
+def _attributes(delivery: Delivery) -> Attributes:
+    return {
+        Attribute.EXPORT_ID: delivery.export_id,
+        Attribute.TENANT: delivery.tenant,
+        Attribute.RUN: delivery.run,
+        Attribute.ATTEMPT: delivery.attempt,
+        Attribute.CHANNEL: delivery.channel.value,
+    }

@@ -30,6 +30,7 @@ from services.contract.errors import InvalidRequest, Violation
 from services.contract.formats import Packaging
 from services.contract.identity import MadeOnce
 from services.contract.spec import JobSpec
+from services.runtime.tracing.context import current_text
 
 DEFAULT_ATTEMPTS = 3
 MAX_ATTEMPTS = 10
@@ -250,6 +251,7 @@ def _export(
         start_time=None,
         end_time=None,
         duration=None,
+        trace=current_text(),
     )
 
 

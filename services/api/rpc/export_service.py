@@ -24,6 +24,7 @@ from services.api.usecases.download_log import DownloadLog
 from services.api.usecases.downloads import DownloadRequest, Downloads
 from services.api.usecases.exports import Exports
 from services.api.usecases.linked_files import told_as_no_link
+from services.api.usecases.traces import ExportTraces
 from services.api.world import World
 from services.runtime import logs
 
@@ -44,6 +45,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         pages: Pages,
         metrics: ApiMetrics,
         world: World,
+        traces: ExportTraces | None = None,
     ) -> None:
         self._exports = exports
         self._downloads = downloads
@@ -51,6 +53,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         self._pages = pages
         self._metrics = metrics
         self._world = world
+        self._traces = traces or ExportTraces()
         # A tenant may have at most half of them, so that it always leaves room for others.
         self._watches = Limit("watch", MAX_WATCHES, MAX_WATCHES // 2)
         self._sends = Limit("download", MAX_DOWNLOADS, MAX_DOWNLOADS // 2)
@@ -160,7 +163,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
             download = await self._downloads.open(tenant, request)
             logs.bind(export_id=download.export.id, offset=download.offset, end=download.end)
             try:
-                with self._download_log.entered(download) as sending:
+                with self._download_log.entered(download) as sending, self._traces.download(sending):
                     await send(sending, context, self._budget, self._world.monotonic)
             finally:
                 await download.reader.close()

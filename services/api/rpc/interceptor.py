@@ -16,10 +16,15 @@ from services.api.rpc.call import about
 from services.api.rpc.gate import Gate
 from services.api.rpc.metadata import Context, metadata
 from services.api.rpc.open_calls import OpenCalls
+from services.api.rpc.tracing.calls import note_call, note_refusal
 from services.api.world import World
 from services.contract import status
 from services.contract.errors import ExportdError, Fenced, Internal, InvalidRequest, Overloaded, Violation
 from services.runtime import logs, shortage
+from services.runtime.tracing.context import TRACEPARENT, log_fields
+from services.runtime.tracing.serving import NOT_TRACED, Serving
+from services.runtime.tracing.tracer import Span
+from services.runtime.tracing.words import Attribute
 
 REQUEST_ID_KEY = "x-request-id"
 MAX_REQUEST_ID_CHARACTERS = 64
@@ -53,8 +58,11 @@ class _Tells(Enum):
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps each method of exportd's own services."""
 
-    def __init__(self, metrics: ApiMetrics, world: World, max_request_bytes: int, gate: Gate) -> None:
+    def __init__(
+        self, metrics: ApiMetrics, world: World, max_request_bytes: int, gate: Gate, serving: Serving = NOT_TRACED
+    ) -> None:
         self._gate = gate
+        self._serving = serving
         self.open_calls = OpenCalls(gate)
         self._metrics = metrics
         self._world = world
@@ -99,10 +107,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """
         method = name.rpartition("/")[2]
 
-        async def call(request: Any, context: Context) -> Any:
+        async def call(request: Any, context: Context, span: Span) -> Any:
             request_id = "".join(metadata(context, REQUEST_ID_KEY)[:1])[:MAX_REQUEST_ID_CHARACTERS]
             request_id = request_id or self._world.new_id()
-            logs.begin(method=method, request_id=request_id)
+            logs.begin(method=method, request_id=request_id, **log_fields())
             started = self._world.monotonic()
             code = "OK"
             try:
@@ -127,16 +135,28 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                     raise asyncio.CancelledError from None  # not a defect, so gRPC must not log it as one
                 if error is None:
                     raise
-                await self._abort(context, error, method, request_id)
+                await self._abort(context, error, method, request_id, span)
             finally:
                 self._account(method, code, self._world.monotonic() - started)
+                note_call(span, code)
 
-        return call
+        return self._traced(name.strip("/"), call)
 
-    async def _abort(self, context: Context, error: ExportdError, method: str, request_id: str) -> NoReturn:
+    def _traced(self, name: str, call: Callable[[Any, Context, Span], Awaitable[Any]]) -> Behaviour:
+        """Give each call of a method a span."""
+        attributes = {Attribute.RPC_SYSTEM: "grpc", Attribute.RPC_METHOD: name}
+
+        async def traced(request: Any, context: Context) -> Any:
+            with self._serving.span(name, metadata(context, TRACEPARENT), attributes) as span:
+                return await call(request, context, span)
+
+        return traced
+
+    async def _abort(self, context: Context, error: ExportdError, method: str, request_id: str, span: Span) -> NoReturn:
         if isinstance(error, Fenced):
             self._metrics.fenced(method)
         refused = status.to_status(error, request_id)
+        note_refusal(span, refused.code, error.reason)
         trailing = (*context.trailing_metadata(), *(refused.trailing_metadata or ()))
         await context.abort(refused.code, refused.details, trailing)
 

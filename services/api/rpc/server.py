@@ -28,6 +28,8 @@ from services.api.rpc.queue_service import JobQueueServicer
 from services.api.world import World
 from services.runtime.channels import MAX_QUEUE_MESSAGE_BYTES, MAX_REQUEST_BYTES, server_options
 from services.runtime.startup import CannotListen
+from services.runtime.tracing.serving import ForcedTraces, Serving
+from services.runtime.tracing.tracer import NO_TRACER, Tracer
 from services.tls.server import ServerCertificates
 
 SERVICES = (
@@ -96,6 +98,7 @@ class Servers:
         reflection: bool,
         connection_age: timedelta,
         shares_ports: bool = False,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         """With `reflection` callers may ask for the services and their message types.
 
@@ -105,8 +108,9 @@ class Servers:
         self._shares_ports = shares_ports
         self._connection_age = connection_age
         self._health = HealthServicer(SERVICES)
-        public = CallInterceptor(metrics, world, MAX_REQUEST_BYTES, gates.callers)
-        queue_calls = CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES, gates.workers)
+        of_callers = Serving(tracer, ForcedTraces(world.monotonic), begins=True)
+        public = CallInterceptor(metrics, world, MAX_REQUEST_BYTES, gates.callers, of_callers)
+        queue_calls = CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES, gates.workers, Serving(tracer))
         self.open_calls = (public.open_calls, queue_calls.open_calls)
         self._public = self._server(public, MAX_REQUEST_BYTES)
         self._queue = self._server(queue_calls, MAX_QUEUE_MESSAGE_BYTES)

@@ -15,6 +15,7 @@ from services.api.ports.leases import LeaseStore
 from services.api.ports.live import Announcements, DetachedTasks, Poll, Workers
 from services.api.secrets.passwords import PasswordKeyUnknown, Passwords, PasswordUnreadable
 from services.api.usecases.publication import Files, Publication, check
+from services.api.usecases.traces import ExportTraces
 from services.api.world import World
 from services.contract.capabilities import EVERYTHING, Capabilities
 from services.contract.codes import FailureCode
@@ -87,6 +88,7 @@ class Jobs:
         policy: LeasePolicy,
         backoff: Backoff,
         world: World,
+        traces: ExportTraces | None = None,
     ) -> None:
         """`store_id` is the id in the marker of the artifact store."""
         self._leases = leases
@@ -100,6 +102,7 @@ class Jobs:
         self._policy = policy
         self._backoff = backoff
         self._world = world
+        self._traces = traces or ExportTraces()
 
     async def lease(
         self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities = EVERYTHING
@@ -240,6 +243,7 @@ class Jobs:
         expired = await self._leases.expire(self._world.clock())
         for export in expired:
             self._announcements.exported(export)
+            self._traces.expired(export)
         return expired
 
     # ---- handing out
@@ -259,6 +263,7 @@ class Jobs:
             raise
         for one in claimed:
             self._metrics.leased(one.export)
+            self._traces.leased(one)
             self._announcements.exported(one.export)
         return claimed
 
@@ -321,6 +326,7 @@ class Jobs:
             artifact_prefix=artifact_prefix(claimed.ref),
             store_id=self._store_id,
             password=self._passwords.opened(sealed, export.id) if sealed else "",
+            trace=export.trace,
         )
 
     def _due(self, standing: Standing, now: datetime) -> bool:

@@ -14,6 +14,9 @@ from services.contract.identity import MadeOnce
 MAX_SPECS_KNOWN = 16
 """How many converted specs are kept. Each may have some hundred kilobytes. What contains one has a copy."""
 
+_TRACEPARENT = "traceparent"
+"""The key in the map `trace_context`."""
+
 _spec_to_pb = MadeOnce(spec_to_pb, MAX_SPECS_KNOWN)
 
 
@@ -30,6 +33,7 @@ def job_to_pb(handed: job.Job) -> queue_pb2.Job:
         artifact_prefix=handed.artifact_prefix,
         store_id=handed.store_id,
         password=handed.password,
+        trace_context={_TRACEPARENT: handed.trace} if handed.trace else None,
     )
 
 
@@ -48,6 +52,7 @@ def job_from_pb(message: queue_pb2.Job) -> job.Job:
         artifact_prefix=message.artifact_prefix,
         store_id=message.store_id,
         password=message.password,
+        trace=message.trace_context.get(_TRACEPARENT, ""),
     )
 
 

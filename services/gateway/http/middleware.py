@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -13,12 +13,22 @@ from services.gateway.http.problems import MEDIA_TYPE, answer, document, problem
 from services.gateway.http.request_ids import HEADER, KEY, request_id_of, take
 from services.gateway.metrics import GatewayMetrics
 from services.runtime import logs
+from services.runtime.tracing.context import TRACEPARENT, log_fields
+from services.runtime.tracing.serving import NOT_TRACED, Serving
+from services.runtime.tracing.tracer import NOTHING, Span
+from services.runtime.tracing.words import Attribute
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _SECRETS = re.compile("(ex[a-z]_)[0-9A-Za-z]+")
 _GONE = 499
 """What the log and the metrics have for a request whose caller left."""
+
+_UNKNOWN = "unknown"
+_METHODS = frozenset(HTTPMethod)
+_HTTP_METHOD, _HTTP_ROUTE = Attribute.HTTP_METHOD, Attribute.HTTP_ROUTE
+PROBES = frozenset({"/healthz", "/readyz"})
+"""They are asked every few seconds, and have no spans."""
 
 _TELLING = ("Allow", "Accept")
 """Headers of an error that say what is allowed instead."""
@@ -41,8 +51,9 @@ def without_secrets(path: str) -> str:
 class Around:
     """The middleware. `under_way` are the tasks of the requests that have begun and not ended."""
 
-    def __init__(self, metrics: GatewayMetrics) -> None:
+    def __init__(self, metrics: GatewayMetrics, serving: Serving = NOT_TRACED) -> None:
         self._metrics = metrics
+        self._serving = serving
         self.under_way: set[asyncio.Task[Any]] = set()
 
     def middleware(self) -> Any:
@@ -55,10 +66,18 @@ class Around:
         return around
 
     async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in PROBES:
+            return await self._answered(request, handler, NOTHING)
+        method, route = _method(request), _route(request)
+        traceparents, of = request.headers.getall(TRACEPARENT, []), {_HTTP_METHOD: method, _HTTP_ROUTE: route}
+        with self._serving.span(f"{method} {route}", traceparents, of) as span:
+            return await self._answered(request, handler, span)
+
+    async def _answered(self, request: web.Request, handler: Handler, span: Span) -> web.StreamResponse:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in one
         self.under_way.add(task)
-        logs.begin(request_id=take(request))
+        logs.begin(request_id=take(request), **log_fields())
         started, status = asyncio.get_running_loop().time(), _GONE
         try:
             response = await _answered(request, handler)
@@ -66,12 +85,12 @@ class Around:
         finally:
             self.under_way.discard(task)
             self._account(request, status, asyncio.get_running_loop().time() - started)
+            _note(span, status)
         return response
 
     def _account(self, request: web.Request, status: int, seconds: float) -> None:
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource else "unknown"
-        self._metrics.answered(route, request.method if resource else "any", status, seconds)
+        route = _route(request)
+        self._metrics.answered(route, "any" if route == _UNKNOWN else request.method, status, seconds)
         logs.get().info(
             "request",
             method=request.method,
@@ -79,6 +98,22 @@ class Around:
             status=status,
             ms=round(seconds * 1000, 2),
         )
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else _UNKNOWN
+
+
+def _method(request: web.Request) -> str:
+    """Return the method, as OpenTelemetry wants it: no free text of a caller."""
+    return request.method if request.method in _METHODS else "_OTHER"
+
+
+def _note(span: Span, status: int) -> None:
+    span.note({Attribute.HTTP_STATUS: status})
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        span.fail(str(status))
 
 
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:

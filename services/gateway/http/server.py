@@ -15,6 +15,7 @@ from services.gateway.http.stalled_readers import StalledReaders
 from services.gateway.metrics import GatewayMetrics
 from services.runtime.startup import CannotListen
 from services.runtime.tasks.ending import end_tasks
+from services.runtime.tracing.serving import NOT_TRACED, Serving
 
 HANDSHAKE_TIMEOUT_S = 10.0
 BACKLOG = 1024
@@ -25,10 +26,10 @@ _LAST_S = 1.0
 class HttpServer:
     """Serves the routes of an application, which `application` returns without any."""
 
-    def __init__(self, limits: Limits, metrics: GatewayMetrics) -> None:
+    def __init__(self, limits: Limits, metrics: GatewayMetrics, serving: Serving = NOT_TRACED) -> None:
         self._limits = limits
         self._metrics = metrics
-        self._around = Around(metrics)
+        self._around = Around(metrics, serving)
         self._runner: web.AppRunner | None = None
         self._listening: asyncio.Server | None = None
         self._beginning: WeakSet[_Beginning] = WeakSet()

@@ -17,6 +17,7 @@ from exportd_client.errors import ExportdError, Unreachable, from_rpc
 from services.gateway.upstream.download import Download
 from services.gateway.upstream.methods import METHODS, Method
 from services.runtime.tasks.ending import end_tasks
+from services.runtime.tracing.context import outgoing
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -63,13 +64,13 @@ class Api:
     async def call(self, name: str, request: Message, caller: Caller) -> Any:
         """Return the answer of a method that is no stream. Raises ExportdError."""
         try:
-            return await self._calls[name](request, metadata=caller.metadata, timeout=self._timeout_s)
+            return await self._calls[name](request, metadata=_metadata(caller), timeout=self._timeout_s)
         except grpc.aio.AioRpcError as error:
             raise self._typed(error, caller) from error
 
     async def watch(self, request: Message, caller: Caller) -> AsyncGenerator[Any]:
         """Yield the answers of WatchExport. Closing the generator cancels the call. Raises ExportdError."""
-        call = self._calls["WatchExport"](request, metadata=caller.metadata, timeout=MAX_WATCH_S)
+        call = self._calls["WatchExport"](request, metadata=_metadata(caller), timeout=MAX_WATCH_S)
         try:
             async for answer in call:
                 yield answer
@@ -81,7 +82,7 @@ class Api:
     @asynccontextmanager
     async def download(self, request: DownloadFileRequest, caller: Caller) -> AsyncIterator[Download]:
         """Return a download that has begun. Leaving the context cancels the call. Raises ExportdError."""
-        call = self._calls["DownloadFile"](request, metadata=caller.metadata)
+        call = self._calls["DownloadFile"](request, metadata=_metadata(caller))
         try:
             first = await self._piece(call, caller)
             if first is None:
@@ -109,6 +110,10 @@ class Api:
             state = channel.get_state(try_to_connect=True)
             self.is_reached = state is grpc.ChannelConnectivity.READY
             await channel.wait_for_state_change(state)
+
+
+def _metadata(caller: Caller) -> Metadata:
+    return (*caller.metadata, *outgoing())
 
 
 def _callable(channel: grpc.aio.Channel, method: Method) -> Any:

@@ -2,13 +2,14 @@
 
 import errno
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.contract.codes import FailureCode
 from services.contract.outcome import Built, Failure, Phase, RunStats
 from services.runtime import logs
+from services.runtime.tracing.words import SpanName
 from services.worker.artifacts import open_sink
 from services.worker.child.main import internal
 from services.worker.child.output import JobContext
@@ -21,6 +22,7 @@ from services.worker.ports import Counted, LinesUnfit, Rows, StoreUnavailable
 from services.worker.sources.access import RowOptions
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.rows import mask
+from services.worker.stages import stage, waited_for
 from services.worker.writers.values import CannotWrite
 
 MAX_WARNINGS = 100
@@ -94,24 +96,29 @@ def _made(order: Order, report: Report, *, as_lines: bool) -> Built:
     ):
         stats = _written(order, files, meter, as_lines=as_lines)
         meter.enter(Phase.UPLOADING)
-        artifact, separate = files.store()
+        with stage(SpanName.UPLOAD):
+            artifact, separate = files.store()
     return Built(artifact, stats, separate)
 
 
 def _written(order: Order, files: JobFiles, meter: Meter, *, as_lines: bool) -> RunStats:
     """Write the whole table and what goes with it. Raises RowsMissing or LinesUnfit."""
     meter.enter(Phase.READING)
-    with _opened(order, as_lines=as_lines) as (reading, rows):
+    with ExitStack() as read:
+        reading_stage = read.enter_context(stage(SpanName.READ))
+        reading, rows = read.enter_context(_opened(order, as_lines=as_lines))
         meter.rows_total = reading.rows_total
-        with prefetch(rows, _MAX_PREFETCH_BYTES, lambda part: part.nbytes, meter.catch_up) as parts:
-            for part in parts:
-                files.write(part)
-                meter.wrote(files.rows_written)
-        files.close()
+        with stage(SpanName.WRITE):
+            with prefetch(rows, _MAX_PREFETCH_BYTES, lambda part: part.nbytes, meter.catch_up) as parts:
+                for part in waited_for(parts, reading_stage):
+                    files.write(part)
+                    meter.wrote(files.rows_written)
+            files.close()
         meter.wrote(files.rows_written)
         meter.enter(Phase.PACKAGING)
         stats = _stats(reading, files)
-    files.finish(stats)
+    with stage(SpanName.PACKAGE):
+        files.finish(stats)
     return stats
 
 

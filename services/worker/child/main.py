@@ -15,7 +15,9 @@ from services.contract.codes import FailureCode
 from services.contract.outcome import Failure
 from services.runtime import logs, resources, stderr
 from services.runtime.interpreter import garbage
-from services.worker.order import Answer, NotWarm, Outcome, Report, Run, Shown, Work
+from services.runtime.tracing.context import carried
+from services.worker import stages
+from services.worker.order import Answer, NotWarm, Order, Outcome, Report, Run, Shown, Work
 from services.worker.progress import Teller
 
 if TYPE_CHECKING:
@@ -48,18 +50,26 @@ def main(
     while True:
         try:
             order = orders.recv()
-            orders.send(Answer(_outcome(run, order, report), stderr.lost_lines()))
+            taken = stages.begin()
+            outcome = _outcome(run, order, report)
+            orders.send(Answer(outcome, stderr.lost_lines(), tuple(taken)))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
         gc.collect()  # free the memory of an attempt before the next one begins
 
 
 def _outcome(run: Run, order: Work, report: Report) -> Outcome | Shown:
+    logs.begin(**_log_fields(order))
     try:
         return run(order, report)
     except BaseException as broken:  # noqa: BLE001 - SystemExit must fail the job, not end the process
         logs.get().error("job_crashed", reference=order.reference, cause=logs.outline(broken))
         return internal(order.reference)
+
+
+def _log_fields(order: Work) -> dict[str, str]:
+    trace = carried(order.job.trace) if isinstance(order, Order) else None
+    return {"trace_id": trace.trace_id} if trace else {}
 
 
 def internal(reference: str) -> Failure:

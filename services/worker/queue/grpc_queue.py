@@ -19,6 +19,7 @@ from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, Lea
 from services.contract.outcome import Built, Failure
 from services.contract.preview import Preview, Previewed
 from services.runtime import channels, logs
+from services.runtime.tracing.context import outgoing
 from services.worker.queue.credentials import IN_THE_CLEAR, QueueCredentials
 
 MAX_PROBLEMS = 100
@@ -59,8 +60,11 @@ class GrpcQueue:
 
     def __init__(self, channel: grpc.aio.Channel, worker_id: str, credentials: QueueCredentials) -> None:
         self._stub = JobQueueServiceStub(channel)
-        self._metadata = credentials.metadata
+        self._credentials = credentials
         self._worker_id = worker_id
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (*self._credentials.metadata(), *outgoing())
 
     async def lease(self, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities) -> list[Job]:
         request = pb2.LeaseJobsRequest(

@@ -12,6 +12,9 @@ from services.contract.job import Job, LeaseReport
 from services.contract.outcome import Failure, Progress
 from services.contract.preview import PREVIEW_S
 from services.runtime import logs
+from services.runtime.tracing.context import CURRENT, log_fields
+from services.runtime.tracing.tracer import NO_TRACER, Span, Tracer
+from services.runtime.tracing.words import Kind, SpanName
 from services.worker.artifacts.settings import ArtifactSettings
 from services.worker.artifacts.store_check import StoreCheck
 from services.worker.child.main import internal
@@ -23,6 +26,7 @@ from services.worker.sources.live import LiveSources
 from services.worker.supervisor.outcome_log import Ended, Ending
 from services.worker.supervisor.pool import Pool
 from services.worker.supervisor.reporting import Reporting
+from services.worker.supervisor.spans import attempt_span, note_ending, record_stages
 from services.worker.world import World
 
 
@@ -54,6 +58,7 @@ class WorkerContext:
     orphan_timeout_s: float
     threads: int
     previews: PreviewTimes
+    tracer: Tracer = NO_TRACER
 
 
 class Attempt:
@@ -109,6 +114,11 @@ class Attempt:
 
     async def run(self) -> None:
         """Run the attempt to its end and log one line about it. Raises only CancelledError."""
+        with attempt_span(self._context.tracer, self.job) as span:
+            logs.bind(**log_fields())
+            await self._run(span)
+
+    async def _run(self, span: Span) -> None:
         begin = self._context.world.monotonic()
         ending = Ending.BROKEN
         try:
@@ -121,6 +131,7 @@ class Attempt:
             if ending is Ending.CANCELLED and self._stopped_at is not None:
                 metrics.cancel_to_stop.observe(now - self._stopped_at)
             Ended(self.job, self.reference, ending, self._outcome, now - begin).tell(metrics)
+            note_ending(span, ending, self._outcome)
 
     async def withdraw(self) -> None:
         """See reporting.Place."""
@@ -146,7 +157,11 @@ class Attempt:
             self._outcome = internal(self.reference)
         self._built(self.job, self._outcome)
         self._freed()
-        return await self._reporting.outcome(self._outcome)
+        with self._span(SpanName.REPORT, Kind.CLIENT):
+            return await self._reporting.outcome(self._outcome)
+
+    def _span(self, name: SpanName, kind: Kind = Kind.INTERNAL) -> Span:
+        return self._context.tracer.span(name, CURRENT.get(), kind=kind)
 
     async def _finished(self, building: asyncio.Task[Outcome]) -> bool:
         """Wait until the work is done (True) or stopped (False). When it was stopped, its process has ended."""
@@ -166,7 +181,8 @@ class Attempt:
 
     async def _build(self) -> Outcome:
         """Wait for the confirmation, then build. Raises StoreMismatch."""
-        await self._confirmed.wait()
+        with self._span(SpanName.CONFIRM):
+            await self._confirmed.wait()
         context = self._context
         try:
             scratch = await asyncio.to_thread(self._place)
@@ -194,7 +210,11 @@ class Attempt:
         limit_s, quiet_s = self.job.run_timeout.total_seconds(), self._context.no_progress_timeout_s
         try:
             async with asyncio.timeout(limit_s), asyncio.timeout(quiet_s) as quiet:
-                return await self._context.pool.run(order, lambda progress: self._heard(progress, quiet))
+                return await self._context.pool.run(
+                    order,
+                    lambda progress: self._heard(progress, quiet),
+                    lambda stages: record_stages(self._context.tracer, stages),
+                )
         except TimeoutError:
             if quiet.expired():
                 return Failure(FailureCode.NO_PROGRESS, f"the attempt made no progress for {quiet_s:g} s")

@@ -26,7 +26,10 @@ from services.runtime.startup import CannotStart
 from services.worker import progress
 from services.worker.child import main as child
 from services.worker.order import Answer, NotWarm, Order, Outcome, PreviewOrder, ProbeOrder, Run, Shown, Work
+from services.worker.stages import Stage
 from services.worker.supervisor import forkserver
+
+Measured = Callable[[tuple[Stage, ...]], None]
 
 _RESPAWN_PAUSE_S = 1.0
 _PROCESSES = threading.Lock()
@@ -35,6 +38,10 @@ _PROCESSES = threading.Lock()
 When multiprocessing starts a child, it reaps every dead one, and a thread that asks for an exit code at that time gets
 255.
 """
+
+
+def _unmeasured(_: tuple[Stage, ...]) -> None:
+    """Do nothing with stages."""
 
 
 class ChildDied(Exception):
@@ -55,6 +62,7 @@ class Child:
     def __init__(self, context: ForkServerContext, run: Run, warm: Callable[[], None]) -> None:
         """Start the process and wait until it is warm. Raises ChildDied or ChildNotWarm."""
         self.lost_lines = 0
+        self.stages: tuple[Stage, ...] = ()
         self._orders, theirs = context.Pipe()
         self.hear, tell = progress.pair()
         self._process = context.Process(
@@ -83,7 +91,7 @@ class Child:
         except OSError:
             raise ChildDied(self.bury()) from None
         answer: Answer = self._answer()
-        self.lost_lines = answer.lost_lines
+        self.lost_lines, self.stages = answer.lost_lines, answer.stages
         return answer.outcome
 
     def reports(self) -> Iterator[Progress]:
@@ -170,16 +178,18 @@ class Pool:
         await asyncio.to_thread(self._bury_all)
 
     @overload
-    async def run(self, order: Order, heard: Callable[[Progress], None]) -> Outcome: ...
+    async def run(self, order: Order, heard: Callable[[Progress], None], measured: Measured = ...) -> Outcome: ...
 
     @overload
     async def run(self, order: PreviewOrder | ProbeOrder, heard: Callable[[Progress], None]) -> Shown: ...
 
-    async def run(self, order: Work, heard: Callable[[Progress], None]) -> Outcome | Shown:
+    async def run(
+        self, order: Work, heard: Callable[[Progress], None], measured: Measured = _unmeasured
+    ) -> Outcome | Shown:
         """Carry out an order in a child. Return its outcome, or a failure when the process dies.
 
-        `heard` is called with each progress report. Cancelling this call kills the process; when the call returns, the
-        process is dead.
+        `heard` is called with each progress report, `measured` with the stages of the work when it has ended.
+        Cancelling this call kills the process; when the call returns, the process is dead.
         """
         one = await self._living()
         self._at_work.add(one)
@@ -192,6 +202,7 @@ class Pool:
         except ChildDied as died:
             return crashed(died.exit_code)
         else:
+            measured(one.stages)
             return outcome
         finally:
             loop.remove_reader(one.hear.fileno())

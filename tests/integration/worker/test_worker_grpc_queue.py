@@ -36,7 +36,8 @@ from tests.patience import PATIENCE_S
 MINUTE = timedelta(minutes=1)
 CAN = Capabilities(frozenset({"spec/1", "rows/sql/db"}), "5d9c4d0a-3f0e-4c58-9a5c-5a7b1f6f4c11")
 LEASE = LeaseRef("e1", "aa")
-JOB = Job(LEASE, 1, 3, MINUTE, MINUTE, MINUTE, SPEC, "e1/aa/", "store")
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+JOB = Job(LEASE, 1, 3, MINUTE, MINUTE, MINUTE, SPEC, "e1/aa/", "store", trace=TRACE)
 BUILT = Built(
     Artifact("e1/aa/export.csv", 9, "0" * 64, "text/csv", "csv"),
     RunStats(

@@ -199,7 +199,7 @@ class Job(_message.Message):
 
     @_builtins.property
     def trace_context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """W3C trace context, may be empty."""
+        """W3C trace context: `traceparent` is that of the call that created the export. Empty: the export has no trace."""
 
     def __init__(
         self,

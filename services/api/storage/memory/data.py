@@ -116,6 +116,7 @@ class MemoryData:
                 end_time=None,
                 event=new.event,
                 number=new.number,
+                trace=export.trace,
             )
             self.deliveries[new.id] = Announced(delivery)
 

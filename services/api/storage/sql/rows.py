@@ -43,7 +43,7 @@ NEW_COLUMNS = (
     "id", "tenant", "uri", "type", "format", "file_types", "labels", "options", "warnings", "spec", "encrypted",
     "sealed_password", "state", "version", "run", "attempt", "max_attempts", "create_time", "update_time", "errors",
     "priority", "notify_email", "callback_url", "email_sent", "callback_sent", "lease_confirmed", "lease_count",
-    "unconfirmed_count", "requirement", "needs", "given_back_count",
+    "unconfirmed_count", "requirement", "needs", "given_back_count", "trace",
 )  # fmt: skip
 """The columns that `new_row` sets."""
 
@@ -89,6 +89,7 @@ def new_row(export: Export, spec: JobSpec, sealed_password: bytes | None) -> dic
         "requirement": export.requirement.key,
         "needs": export.requirement.text,
         "given_back_count": 0,
+        "trace": export.trace,
     }
 
 
@@ -128,6 +129,7 @@ def to_export(row: Row) -> Export:
         callback_sent=row["callback_sent"],
         requirement=requirement_in(row["needs"]),
         given_back_by=row["given_back_by"] or "",
+        trace=row["trace"],
     )
 
 

@@ -108,6 +108,8 @@ exports = sa.Table(
     # How often workers gave it back in this run because of their own environment, and, while it waits, which one did.
     sa.Column("given_back_count", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("given_back_by", Text),
+    # The W3C traceparent of the call that created it; empty if there is no trace.
+    sa.Column("trace", Text, nullable=False, server_default=sa.text("''")),
 )
 
 installation = sa.Table(
@@ -280,6 +282,7 @@ deliveries = sa.Table(
     sa.Column("create_time", UtcTime, nullable=False),
     sa.Column("end_time", UtcTime),
     sa.Column("tries", Json, nullable=False),
+    sa.Column("trace", Text, nullable=False, server_default=sa.text("''")),
     # The type of the event, and its place among those of the export; '' and 0 for the end of a run.
     sa.Column("event", Text, nullable=False, server_default=sa.text("''")),
     sa.Column("number", sa.BigInteger, nullable=False, server_default=sa.text("0")),

@@ -260,6 +260,7 @@ def _row(export: Export, new: Announcement) -> dict[str, Any]:
         "tries": [],
         "event": new.event,
         "number": new.number,
+        "trace": export.trace,
     }
 
 
@@ -281,4 +282,5 @@ def to_delivery(row: Row) -> Delivery:
         tries=tuple(Try(from_micros(each["time"]), each["outcome"]) for each in row["tries"]),
         event=row["event"],
         number=row["number"],
+        trace=row["trace"],
     )
