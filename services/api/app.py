@@ -75,6 +75,7 @@ from services.runtime.signals import StopSignals, on_hangup
 from services.runtime.startup import CannotStart, check_free, using
 from services.runtime.tasks.ending import end_tasks
 from services.runtime.tracing.opening import tracing
+from services.runtime.tracing.serving import ForcedTraces, Serving
 from services.runtime.tracing.tracer import NO_TRACER, Tracer
 from services.tls.server import ServerCertificates
 
@@ -157,7 +158,7 @@ async def build(settings: ApiSettings, world: World) -> Api:
     _check_ports(settings)
     _listening(settings)  # invalid certificates are reported before anything is created
     async with AsyncExitStack() as stack:
-        tracer = await stack.enter_async_context(tracing(settings.tracing, world.new_id(), world.monotonic))
+        tracer = await stack.enter_async_context(tracing(settings.tracing, world.monotonic))
         kept = await _kept(settings, tenants, world, stack)
         store, world = kept.opened.store, kept.opened.world
         await _check_credentials(settings, store.keys)
@@ -405,8 +406,12 @@ class _Parts:
             reflection=self._settings.reflection,
             connection_age=self._settings.connection_age,
             shares_ports=self._settings.process is not None,
-            tracer=self._tracer,
+            serving=self._serving(),
         )
+
+    def _serving(self) -> Serving:
+        forced = ForcedTraces(self._world.monotonic, self._world.random, self._settings.tracing.share)
+        return Serving(self._tracer, forced, begins=True)
 
     def _gates(self) -> Gates:
         settings, world = self._settings, self._world

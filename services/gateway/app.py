@@ -70,8 +70,9 @@ async def run(
     """Serve until `stop`. `started` is called with the port. Raises CannotStart."""
     _check_tls(settings)
     monotonic = asyncio.get_running_loop().time
-    async with tracing(settings.tracing, secrets.token_hex(16), monotonic) as tracer:
-        serving = Serving(tracer, ForcedTraces(monotonic), begins=True)
+    async with tracing(settings.tracing, monotonic) as tracer:
+        chance = secrets.SystemRandom().random
+        serving = Serving(tracer, ForcedTraces(monotonic, chance, settings.tracing.share), begins=True)
         await _serve(settings, stop, started, early, serving)
     logs.get().info("stopped")
 

@@ -78,7 +78,7 @@ async def build(begun: Begun, world: World) -> Worker:
     logs.get().info("worker_starting", worker_id=worker_id, queue=settings.queue_address, slots=settings.slots)
     async with AsyncExitStack() as stack:
         stack.enter_context(served(settings.metrics, metrics.registry, "EXPORTD_WORKER_METRICS"))
-        tracer = await stack.enter_async_context(tracing(settings.tracing, worker_id, world.monotonic))
+        tracer = await stack.enter_async_context(tracing(settings.tracing, world.monotonic, worker_id))
         sink, scratch = open_sink(settings.artifacts), Scratch(settings.scratch, worker_id)
         # callbacks run in reverse order, once the children are dead
         for last in (sink.close, sink.sweep, scratch.close):

@@ -28,8 +28,7 @@ from services.api.rpc.queue_service import JobQueueServicer
 from services.api.world import World
 from services.runtime.channels import MAX_QUEUE_MESSAGE_BYTES, MAX_REQUEST_BYTES, server_options
 from services.runtime.startup import CannotListen
-from services.runtime.tracing.serving import ForcedTraces, Serving
-from services.runtime.tracing.tracer import NO_TRACER, Tracer
+from services.runtime.tracing.serving import NOT_TRACED, Serving
 from services.tls.server import ServerCertificates
 
 SERVICES = (
@@ -98,19 +97,19 @@ class Servers:
         reflection: bool,
         connection_age: timedelta,
         shares_ports: bool = False,
-        tracer: Tracer = NO_TRACER,
+        serving: Serving = NOT_TRACED,
     ) -> None:
         """With `reflection` callers may ask for the services and their message types.
 
         With `shares_ports` other processes may listen on the same ports. The operating system gives each connection to
-        one of them.
+        one of them. `serving` makes the spans of callers' calls.
         """
         self._shares_ports = shares_ports
         self._connection_age = connection_age
         self._health = HealthServicer(SERVICES)
-        of_callers = Serving(tracer, ForcedTraces(world.monotonic), begins=True)
-        public = CallInterceptor(metrics, world, MAX_REQUEST_BYTES, gates.callers, of_callers)
-        queue_calls = CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES, gates.workers, Serving(tracer))
+        of_workers = Serving(serving.tracer)
+        public = CallInterceptor(metrics, world, MAX_REQUEST_BYTES, gates.callers, serving)
+        queue_calls = CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES, gates.workers, of_workers)
         self.open_calls = (public.open_calls, queue_calls.open_calls)
         self._public = self._server(public, MAX_REQUEST_BYTES)
         self._queue = self._server(queue_calls, MAX_QUEUE_MESSAGE_BYTES)

@@ -10,10 +10,12 @@ from services.runtime.tracing.tracer import NO_TRACER, Tracer
 
 
 @asynccontextmanager
-async def tracing(settings: TracingSettings, process_id: str, monotonic: Callable[[], float]) -> AsyncIterator[Tracer]:
+async def tracing(
+    settings: TracingSettings, monotonic: Callable[[], float], process_id: str = ""
+) -> AsyncIterator[Tracer]:
     """Return a tracer, which sends its last spans when the context ends, for a bounded time.
 
-    `process_id` identifies the process. Raises CannotStart.
+    `process_id` identifies the process; empty: by a new one. Raises CannotStart.
     """
     tracer = _opened(settings, process_id, monotonic)
     try:

@@ -8,21 +8,33 @@ from services.runtime.tracing.tracer import NO_TRACER, Span, Tracer
 from services.runtime.tracing.words import Attributes, Kind
 
 MAX_FORCED_TRACES_PER_S = 100
-"""How many traces callers can have recorded in a second by a `traceparent` that says so. More are not recorded."""
+"""How many traces callers can have recorded in a second by a `traceparent` that says so."""
 
 
 class ForcedTraces:
-    """Limits how often callers decide that a trace is recorded. `monotonic` returns seconds and never goes back."""
+    """Limits how often callers decide that a trace is recorded. Beyond that, a `share` of the traces is, 0 to 1.
 
-    def __init__(self, monotonic: Callable[[], float], per_s: int = MAX_FORCED_TRACES_PER_S) -> None:
+    `monotonic` returns seconds and never goes back, `random` a number from 0 to below 1. The sampler cannot decide for
+    a caller who is refused the decision: it looks at the id of the trace, which the caller has chosen.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float],
+        random: Callable[[], float],
+        share: float,
+        per_s: int = MAX_FORCED_TRACES_PER_S,
+    ) -> None:
         self._monotonic = monotonic
+        self._random = random
+        self._share = share
         self._per_s = per_s
         self._left = float(per_s)
         self._seen = monotonic()
 
     def within(self, parent: TraceContext | None) -> TraceContext | None:
-        """Return the context of a caller, without the decision to record if that was too often."""
-        if parent is None or not parent.is_sampled or self._takes():
+        """Return the context of a caller, with another decision if the caller has decided too often."""
+        if parent is None or not parent.is_sampled or self._takes() or self._random() < self._share:
             return parent
         return replace(parent, is_sampled=False)
 

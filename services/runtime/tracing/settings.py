@@ -31,12 +31,18 @@ class TracingSettings:
     """
 
     endpoint: str = ""
-    headers: Mapping[str, str] = field(default=NO_PAIRS, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     authority: Path | None = None
     sampler: str = SAMPLERS[0]
     ratio: float = 1.0
     service: str = ""
-    resource: Mapping[str, str] = NO_PAIRS
+    resource: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float:
+        """The share of the traces that are recorded if no caller decides: 0 to 1."""
+        kind = self.sampler.removeprefix("parentbased_")
+        return {"always_on": 1.0, "always_off": 0.0}.get(kind, self.ratio)
 
     @classmethod
     def read(cls, read: SettingsReader, service: str) -> "TracingSettings":

@@ -13,7 +13,10 @@ NO_ATTRIBUTES: Attributes = MappingProxyType({})
 
 
 class Span(Protocol):
-    """A span. As a context manager it is the current one, and it ends with it; an exception is noted by its class."""
+    """A span. As a context manager it is the current one, and it ends with it.
+
+    An exception is noted by its class, except by the span of a server, to which an exception may be an answer.
+    """
 
     def __enter__(self) -> Self: ...
 

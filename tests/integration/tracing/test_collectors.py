@@ -184,6 +184,7 @@ def test_the_sampler_decides(
                 pass
         tracer.close()
         seen = {span.name for span in collector.spans}
+        assert TracingSettings(sampler=sampler, ratio=ratio).share == no_parent
     expected = {"sampled": sampled_parent, "unsampled": unsampled_parent, "none": no_parent}
     assert seen == {name for name, is_recorded in expected.items() if is_recorded}
 

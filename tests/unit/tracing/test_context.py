@@ -74,7 +74,7 @@ def test_what_a_job_carries_is_read_as_what_a_caller_sends(text: str) -> None:
 
 def test_callers_have_so_many_traces_recorded_in_a_second_and_no_more() -> None:
     now = [0.0]
-    forced = ForcedTraces(lambda: now[0], per_s=3)
+    forced = ForcedTraces(lambda: now[0], lambda: 0.5, 0.1, per_s=3)
     assert [forced.within(SAMPLED) == SAMPLED for _ in range(4)] == [True, True, True, False]
     refused = forced.within(SAMPLED)
     assert refused == TraceContext(TRACE, SPAN, is_sampled=False), "the ids stay"
@@ -85,6 +85,14 @@ def test_callers_have_so_many_traces_recorded_in_a_second_and_no_more() -> None:
 
 
 def test_whoever_does_not_force_a_trace_is_not_counted() -> None:
-    forced = ForcedTraces(lambda: 0.0, per_s=1)
+    forced = ForcedTraces(lambda: 0.0, lambda: 0.5, 0.1, per_s=1)
     unsampled = TraceContext(TRACE, SPAN, is_sampled=False)
     assert [forced.within(each) for each in (None, unsampled, None, unsampled, SAMPLED)][-1] == SAMPLED
+
+
+@pytest.mark.parametrize(("share", "is_sampled"), [(0.0, False), (0.5, False), (0.51, True), (1.0, True)])
+def test_beyond_the_limit_the_share_of_the_sampler_is_recorded(share: float, is_sampled: bool) -> None:
+    forced = ForcedTraces(lambda: 0.0, lambda: 0.5, share, per_s=0)
+    handed = forced.within(SAMPLED)
+    assert handed is not None
+    assert handed.is_sampled is is_sampled

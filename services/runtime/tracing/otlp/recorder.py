@@ -1,5 +1,6 @@
 """Records spans with OpenTelemetry's SDK."""
 
+import secrets
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
@@ -43,7 +44,7 @@ def recorder(settings: TracingSettings, process_id: str, monotonic: Callable[[],
         **settings.resource,
         "service.name": settings.service,
         "service.version": version("exportd"),
-        "service.instance.id": process_id,
+        "service.instance.id": process_id or secrets.token_hex(16),
     }
     provider = TracerProvider(
         sampler(settings.sampler, settings.ratio), Resource(of_process), shutdown_on_exit=False, span_limits=_LIMITS
@@ -124,7 +125,7 @@ class _Recorded:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is not None and not self._has_failed:
+        if kind is not None and not self._has_failed and self._kind is not Kind.SERVER:
             self.fail(kind.__name__)
         self._span.end()
         if self._token:
