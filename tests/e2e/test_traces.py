@@ -143,3 +143,23 @@ async def test_the_trace_of_a_web_request_goes_through_the_gateway(
         spans = await asyncio.to_thread(collector.wait_for, TRACE_ID, "POST /v1/exports", f"{SERVICE}/CreateExport")
         assert tree(spans) == {"POST /v1/exports": SPAN_ID, f"{SERVICE}/CreateExport": "POST /v1/exports"}
         assert {span.service for span in spans} == {"exportd-gateway", "exportd-api"}
+
+
+HOSTILE = {
+    "doubled": [("traceparent", TRACEPARENT), ("traceparent", TRACEPARENT)],
+    "malformed": [("traceparent", f"00-{TRACE_ID}-{SPAN_ID}")],
+    "zeros": [("traceparent", f"00-{'0' * 32}-{'0' * 16}-01")],
+    "long": [("traceparent", TRACEPARENT + "-" + "x" * 4000)],
+    "state": [("tracestate", "a=b," * 1000)],
+}
+
+
+async def test_a_hostile_context_is_ignored(traced: House, collector: Collector) -> None:
+    made = [(await asyncio.to_thread(create, traced, "/airports", *sent)).id for sent in HOSTILE.values()]
+    spans = await asyncio.to_thread(
+        collector.wait_until, lambda spans: {*made} <= {s.attributes.get("exportd.export.id") for s in spans}
+    )
+    creates = [span for span in spans if span.name == f"{SERVICE}/CreateExport"]
+    assert len({span.trace_id for span in creates} - {TRACE_ID}) == len(HOSTILE), "each is a trace of its own"
+    assert {span.parent_id for span in creates} == {""}
+    assert b"x" * 100 not in b"".join(collector.bodies)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import grpc
 
 from services.runtime import logs
-from services.runtime.tracing.tracer import Span
+from services.runtime.tracing.tracer import NOTHING, Span
 from services.runtime.tracing.words import Attribute, Value
 
 _FAILURES = frozenset(
@@ -33,6 +33,8 @@ _NOTED: Mapping[str, Attribute] = {
 
 def note_call(span: Span, code: str) -> None:
     """Note how a call ended that was not refused, and what its line in the log says."""
+    if span is NOTHING:
+        return
     fields = {name: value for name, value in logs.bound().items() if name in _NOTED}
     noted: dict[Attribute, Value] = {
         _NOTED[name]: value for name, value in fields.items() if isinstance(value, str | int)
