@@ -90,7 +90,7 @@ async def test_a_trace_has_the_whole_life_of_an_export(traced: House, collector:
     assert {of[name].service for name in ("attempt", *below_attempt)} == {"exportd-worker"}
     assert {of[name].service for name in (root, "queue", "download", f"{QUEUE}/CompleteJob")} == {"exportd-api"}
     assert of["attempt"].attributes["exportd.outcome"] == "completed"
-    assert of["attempt"].attributes["exportd.rows"] == of["download"].attributes.get("exportd.rows", 1458)
+    assert of["attempt"].attributes["exportd.rows"] == 1458
     assert {of[name].attributes["exportd.export.id"] for name in (root, "queue", "attempt", "download")} == {made.id}
     assert not any(span.has_failed for span in spans)
     assert of["queue"].end_ns <= of["attempt"].end_ns

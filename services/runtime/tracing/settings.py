@@ -49,7 +49,7 @@ class TracingSettings:
         """Read the settings. `service` is the name of the service unless a setting says another one."""
         read.choice("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", ("http/protobuf",))
         return cls(
-            endpoint=read.parsed("OTEL_EXPORTER_OTLP_ENDPOINT", "", _endpoint, "http://HOST:PORT or https://HOST"),
+            endpoint=_endpoint_of(read),
             headers=_headers(read),
             authority=read.optional_path("OTEL_EXPORTER_OTLP_CERTIFICATE"),
             sampler=read.choice("OTEL_TRACES_SAMPLER", SAMPLERS[0], SAMPLERS),
@@ -63,6 +63,19 @@ NO_TRACING = TracingSettings()
 
 _MUST_BE_PAIRS = "pairs such as a=b,c=d"
 _MAX_NAME_CHARACTERS = 255
+
+
+def _endpoint_of(read: SettingsReader) -> str:
+    """Read the URL. A problem does not repeat it, since it may have a password."""
+    text = read.text("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    try:
+        return _endpoint(text) if text else ""
+    except ValueError:
+        read.problem(
+            "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL such as http://127.0.0.1:4318 or https://HOST, without a user, "
+            "a query and a fragment"
+        )
+        return ""
 
 
 def _headers(read: SettingsReader) -> Mapping[str, str]:

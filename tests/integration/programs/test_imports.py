@@ -34,7 +34,6 @@ PRINT = "import {module}, json, sys; print(json.dumps([name for name in {names} 
         ("services.api.app", ["sqlalchemy", "cryptography"]),
         ("services.worker.app", []),
         ("services.worker.sources.kinds", []),
-        ("services.worker.child.dispatch", ["pyarrow", "numpy"]),
         ("services.gateway.app", []),
         ("exportd_client", []),
         ("exportd_client.cli.program", []),

@@ -43,7 +43,7 @@ WRONG = {
         "c:4317",
         "grpc://c",
         "http://",
-        "http://u:p@c",
+        f"http://u:{SECRET}@c",
         "http://c:0",
         "http://c:99999",
         "http://c?q=1",
