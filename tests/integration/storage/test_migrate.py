@@ -117,7 +117,8 @@ async def only(store, tenant: str):
 
 async def test_an_export_of_the_first_version_goes_on_as_it_was(old):
     export = await only(old, "acme")
-    expected = new_export(id=export.id, options=replace(OPTIONS, xlsx=None), update_time=START, version=export.version)
+    options = replace(OPTIONS, xlsx=None)
+    expected = new_export(id=export.id, options=options, update_time=START, version=export.version, trace="")
     assert replace(export, warnings=()) == replace(expected, warnings=())
     assert [(str(warning.code), warning.count) for warning in export.warnings] == [("DATE_BARE", 1)]
 
