@@ -8,9 +8,9 @@ import duckdb
 from services.worker.sources.duckdb.connection import register
 shown = "select current_setting('enable_progress_bar')"
 with duckdb.connect() as connection:
-    print(connection.execute(shown).fetchone()[0])
+    print(connection.execute(shown).fetchall()[0][0])
     register(connection, "UTC")
-    print(connection.execute(shown).fetchone()[0])
+    print(connection.execute(shown).fetchall()[0][0])
 """
 
 
