@@ -2,12 +2,14 @@
 
 import sqlalchemy as sa
 
+from services.api.domain.fairness import BEHIND
 from services.api.domain.states import LEASABLE, State
 from services.api.storage.sql.tables import Place, exports, in_states, line, tenants
 
 _c = exports.c
 _any_queued = sa.func.max(sa.case((_c.state == State.QUEUED, 1), else_=0)) == 1
 _place = sa.case((_any_queued, "WAITING"), else_="LATER")
+_present = sa.select(sa.func.coalesce(sa.func.max(tenants.c.served), 0)).scalar_subquery()
 _rows = (
     sa.select(
         _c.tenant,
@@ -16,6 +18,7 @@ _rows = (
         sa.func.coalesce(sa.func.max(tenants.c.vtime), 0).label("vtime"),
         _place.label("place"),
         sa.func.min(_c.next_attempt_time).label("due"),
+        _present.label("present"),
     )
     .select_from(exports.outerjoin(tenants, tenants.c.tenant == _c.tenant))
     .where(in_states(LEASABLE))
@@ -26,7 +29,9 @@ _rows = (
 def line_up(db: sa.Connection) -> None:
     """After exports were written past the store."""
     db.execute(sa.delete(line))
-    db.execute(sa.insert(line).from_select(["tenant", "requirement", "needs", "vtime", "place", "due"], _rows))
+    columns = ("tenant", "requirement", "needs", "vtime", "place", "due")
+    rows = _rows.subquery()
+    db.execute(sa.insert(line).from_select([*columns], sa.select(*(rows.c[name] for name in columns))))
 
 
 def strayed(db: sa.Connection) -> list[str]:
@@ -42,6 +47,6 @@ def _fault(due: sa.Row, row: sa.Row | None) -> str:
         return f"{due.tenant} waits and is not looked at"
     if due.due is not None and (row.due is None or row.due > due.due):
         return f"{due.tenant} is due again before that is looked at"
-    if (row.needs, row.vtime) != (due.needs, due.vtime):
+    if row.needs != due.needs or not due.vtime <= row.vtime <= max(due.vtime, due.present + BEHIND):
         return f"{due.tenant} stands elsewhere in the line than its turn is"
     return ""

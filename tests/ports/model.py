@@ -10,7 +10,7 @@ from typing import Any
 
 from services.api.domain.callbacks import CallbackFormat
 from services.api.domain.export import Export, JobError, StoredFile
-from services.api.domain.fairness import Fairness, Turn, first
+from services.api.domain.fairness import BEHIND, Fairness, Turn, first
 from services.api.domain.history import CREATED, Actor, Transition
 from services.api.domain.leases import Ability, LeasePolicy, Standing
 from services.api.domain.notifications import Channel
@@ -25,6 +25,8 @@ from tests.ports.model_outbox import ModelOutbox
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(hours=24)
+ABOUT = 1_000 * BEHIND
+"""Virtual time by which a store may differ: as often may tenants come back in an example, each a little behind."""
 
 
 @dataclass(frozen=True)
@@ -199,17 +201,20 @@ class Model:
 
     # ---- workers
 
-    def claim(self, asker: "Asker", poll: str, limit: int, told: Sequence[str]) -> list[Export]:
-        """Those that the store must have leased, in this order, under the ids that it told."""
+    def claim(self, asker: "Asker", poll: str, limit: int, told: Sequence[LeaseRef]) -> list[Export]:
+        """Those that the store must have leased, in this order, under the ids that it told.
+
+        Which of several tenants comes first whose jobs would begin within ABOUT is left to the store.
+        """
         worker, now = asker.worker, asker.now
         again = [e for e in self._by_id() if self._unconfirmed(e, worker) and e.lease.poll == poll]
         if again:
-            assert [e.lease.id for e in again] == list(told)
+            assert [e.lease.id for e in again] == [ref.lease_id for ref in told]
             return [e.export for e in again]
         claimed: list[Export] = []
-        for entry in self._in_turn(asker, limit):
+        for entry in self._in_turn(asker, limit, [self.entries[ref.export_id].export.tenant for ref in told]):
             until = now + self.policy.confirm_window
-            new_id = told[len(claimed)] if len(claimed) < len(told) else "the store handed out too few"
+            new_id = told[len(claimed)].lease_id if len(claimed) < len(told) else "the store handed out too few"
             entry.lease = Lease(new_id, worker, poll, now, until)
             entry.leases += 1
             leased = {"attempt": entry.export.attempt + 1, "start_time": now, "next_attempt_time": None}
@@ -217,19 +222,25 @@ class Model:
             claimed.append(self._happen(entry, Event.LEASE, now, Actor.WORKER, worker=worker, **leased))
         return claimed
 
-    def _in_turn(self, asker: "Asker", limit: int) -> Iterator[Entry]:
-        waiting = {e.export.tenant for e in self.entries.values() if e.export.state in LEASABLE}
-        turns = {tenant: self.turns.get(tenant, Turn()) for tenant in waiting}
-        while turns and limit:
+    def _in_turn(self, asker: "Asker", limit: int, told: Sequence[str]) -> Iterator[Entry]:
+        for place in range(limit):
             present = max((turn.served for turn in self.turns.values()), default=0)
-            tenant = first(turns, present)
+            turns = {tenant: self.turns.get(tenant, Turn()) for tenant in self._who_may(asker)}
+            if not turns:
+                return
+            soonest = min(turn.starts(present) for turn in turns.values())
+            equals = {tenant: turn for tenant, turn in turns.items() if turn.starts(present) <= soonest + ABOUT}
+            tenant = told[place] if place < len(told) and told[place] in equals else first(equals, present)
             entry = self._next_of(tenant, asker)
-            if entry is None or self.fairness.capped(tenant, self.running().get(tenant, 0)):
-                del turns[tenant]
-                continue
-            limit -= 1
-            self.turns[tenant] = turns[tenant] = turns[tenant].taken(present, self.fairness.share(tenant).weight)
+            assert entry is not None
+            self.turns[tenant] = turns[tenant].taken(present, self.fairness.share(tenant).weight)
             yield entry
+
+    def _who_may(self, asker: "Asker") -> Iterator[str]:
+        running = self.running()
+        for tenant in {e.export.tenant for e in self.entries.values() if e.export.state in LEASABLE}:
+            if self._next_of(tenant, asker) and not self.fairness.capped(tenant, running.get(tenant, 0)):
+                yield tenant
 
     def _next_of(self, tenant: str, asker: "Asker") -> Entry | None:
         due = [

@@ -171,7 +171,7 @@ def claim(w: World, worker: str, poll: str, limit: int, ability: Ability = UNLIM
     def expect(answer: Any) -> list[tuple[Export, bytes | None]]:
         w.leases += [claimed.ref for claimed in answer if claimed.ref not in w.leases]
         w.workers |= {claimed.ref: worker for claimed in answer}
-        told = [claimed.lease_id for claimed in answer]
+        told = [claimed.ref for claimed in answer]
         exports = w.model.claim(Asker(worker, ability, w.now), poll, limit, told)
         return [(export, w.model.entries[export.id].password) for export in exports]
 

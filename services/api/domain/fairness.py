@@ -1,7 +1,8 @@
 """Which tenant is next: among tenants only virtual time decides, as in start-time fair queueing.
 
 Each lease moves its tenant's virtual time on by one job divided by the tenant's weight. A tenant that had no work
-starts at the present: it neither saves up turns nor has to catch up.
+starts at the present: it neither saves up turns nor has to catch up. Stores move it up to just behind the present when
+it comes back.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,13 @@ from typing import Protocol
 
 JOB = 1_000_000
 """The virtual time of one job at weight 1."""
+
+BEHIND = 1
+"""How far a tenant that comes back to the line stands behind the present: a millionth of a job.
+
+So those who wait already for a job that begins at the present go first, and a store knows that nobody will come before
+them.
+"""
 
 
 @dataclass(frozen=True, slots=True)

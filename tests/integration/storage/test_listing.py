@@ -9,8 +9,8 @@ import pytest
 from services.api.domain.export import Export
 from services.api.domain.states import State
 from services.api.ports.exports import ExportFilter, ExportStore
-from services.api.storage.sql.fair_slots import FairSlots
 from services.api.storage.sql.listing import Listing
+from services.api.storage.sql.readers import FairSlots
 from services.api.storage.sql.statements import statements_of
 from services.api.storage.sql.stores import SqlExportStore, sql_store
 from services.api.storage.sql.verbs.exports import ExportVerbs

@@ -34,6 +34,7 @@ class MemoryData:
     history: dict[str, list[Transition]] = field(default_factory=dict)
     deliveries: dict[str, Announced] = field(default_factory=dict)
     turns: dict[str, Turn] = field(default_factory=dict)
+    came: dict[str, int] = field(default_factory=dict)  # who waited at the last claim, and from when on
     store_id: str = ""
     keys: dict[str, Key] = field(default_factory=dict)
     windows: dict[tuple[str, Quota], Window] = field(default_factory=dict)

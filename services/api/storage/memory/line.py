@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from services.api.domain.fairness import Fairness, Turn, first
+from services.api.domain.fairness import BEHIND, Fairness, Turn, first
 from services.api.domain.states import LEASABLE, Event, sources
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.records import Record
@@ -19,9 +19,13 @@ def in_turn(
     data: MemoryData, fairness: Fairness, now: datetime, may_have: Callable[[Record], bool]
 ) -> Iterator[Record]:
     """Yield the exports to lease in their order. Each must be leased before the next one is requested."""
-    waiting, at_work = _waiting(data, now, may_have), running(data)
-    turns = {tenant: data.turns.get(tenant, Turn()) for tenant in waiting}
     present = max((turn.served for turn in data.turns.values()), default=0)
+    due = _due(data, now)
+    behind = present + BEHIND  # as it was when those came who have come since the last claim
+    data.came = {tenant: data.came.get(tenant, behind) for tenant in due}
+    waiting = {tenant: [*filter(may_have, own)] for tenant, own in due.items()}
+    at_work = running(data)
+    turns = {tenant: _turn(data, tenant) for tenant in waiting}
     while turns:
         tenant = first(turns, present)
         if not waiting[tenant] or fairness.capped(tenant, at_work[tenant]):
@@ -33,10 +37,16 @@ def in_turn(
         yield waiting[tenant].pop()
 
 
-def _waiting(data: MemoryData, now: datetime, may_have: Callable[[Record], bool]) -> dict[str, list[Record]]:
+def _turn(data: MemoryData, tenant: str) -> Turn:
+    """Return the turn of a tenant that waits: its own, or just behind the present when it came if that is later."""
+    own = data.turns.get(tenant, Turn())
+    return Turn(max(own.vtime, data.came[tenant]), own.served)
+
+
+def _due(data: MemoryData, now: datetime) -> dict[str, list[Record]]:
     """Return the due exports of each tenant; the next one is the last of the list."""
     due: dict[str, list[Record]] = {}
-    for record in filter(may_have, data.within(*LEASABLE)):
+    for record in data.within(*LEASABLE):
         if record.export.next_attempt_time is None or record.export.next_attempt_time <= now:
             due.setdefault(record.export.tenant, []).append(record)
     for own in due.values():

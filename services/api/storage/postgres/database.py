@@ -9,8 +9,7 @@ from services.api.storage.postgres.connections import Address
 from services.api.storage.postgres.dialect import PostgresDialect, take_turn
 from services.api.storage.postgres.faults import PostgresFaults
 from services.api.storage.sql.database import Dialect, Item, ListVerb
-from services.api.storage.sql.fair_slots import FairSlots
-from services.api.storage.sql.readers import Readers
+from services.api.storage.sql.readers import FairSlots, Readers
 from services.api.storage.sql.writer import Way, WriterThread
 
 T = TypeVar("T")

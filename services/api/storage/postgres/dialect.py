@@ -20,15 +20,39 @@ CLAIMING, MIGRATING = -1, -2
 TENANTS_LOCKS = 512
 """How many locks all tenants share, so that a transaction over many tenants does not fill the server's lock table."""
 
+
+class _Xid(sa.types.UserDefinedType[int]):
+    """The type of transaction ids."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "xid"
+
+
 _keep = "SELECT pg_advisory_xact_lock_shared(%s, key) FROM unnest(%s::int[]) AS key"
 _leave = "SELECT key, pg_try_advisory_xact_lock(%s, key) FROM unnest(%s::int[]) AS key"
 _take = "SELECT pg_advisory_xact_lock(%s, %s)"
+
+
+_oldest = sa.func.pg_snapshot_xmin(sa.func.pg_current_snapshot())
+_oldest_number = sa.cast(sa.cast(_oldest, sa.Text), sa.BigInteger)
+# The age of a transaction is counted from the next one. The end of the snapshot would not do: that is the last
+# transaction that is over, and later ones may be in progress.
+_age = sa.func.age(sa.cast(_oldest, _Xid))
+_HORIZON = (
+    sa.cast(sa.func.pg_postmaster_start_time(), sa.Text).label("server"),
+    _oldest_number.label("oldest"),
+    (_oldest_number + _age).label("next"),
+    sa.func.pg_current_xact_id_if_assigned().is_(None).label("is_unwritten"),
+)
 
 
 class PostgresDialect:
     """The Dialect of PostgreSQL."""
 
     one_writer = False
+    horizon: Sequence[sa.ColumnElement[Any]] = _HORIZON
 
     def insert_or_set(
         self, table: sa.Table, set_: Sequence[str], when: sa.ColumnElement[bool] | None = None

@@ -27,6 +27,15 @@ class Dialect(Hashable, Protocol):
         """Whether writing transactions run one after the other, so that no row must be locked before it is read."""
         ...
 
+    @property
+    def horizon(self) -> Sequence[sa.ColumnElement[Any]]:
+        """The columns of a query for what other transactions may still do (see floors.py). None with one writer.
+
+        `server` is the run of the server, `oldest` the oldest transaction in progress that writes, `next` the next one
+        that will write, and `is_unwritten` whether this transaction has written nothing yet.
+        """
+        ...
+
     def keep_in_line(self, db: sa.Connection, tenants: Collection[str]) -> None:
         """Keep these tenants in the line: until this transaction ends, no other transaction removes them.
 

@@ -3,6 +3,9 @@
 A row may be there although nothing waits: the next claim that reads it removes it. The opposite must never happen: a
 transaction that makes an export wait also adds the row, and keeps its tenant in the line until it ends. A claim removes
 rows only of tenants that no transaction keeps in the line, by a statement that verifies that no export waits.
+
+Whoever comes to the line stands behind the present: no row becomes WAITING with an earlier virtual time. So claims need
+not look below where they have once found nobody (see floors.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.export import Export
-from services.api.domain.fairness import Turn
+from services.api.domain.fairness import BEHIND, Turn
 from services.api.domain.states import LEASABLE, Event, State, sources, target
 from services.api.storage.sql.column_types import UtcTime, to_micros
 from services.api.storage.sql.database import Columns, Dialect
@@ -36,6 +39,14 @@ _FREES = {event for event in Event if sources(event) & _BUSY and target(event) n
 _EMPTIES = {Event.CANCEL, Event.RENEW}
 """Events after which an export that waited waits no more. Claims check this themselves, also after a late COMPLETE."""
 
+_entrance = sa.select(sa.func.coalesce(sa.func.max(tenants.c.served), 0) + BEHIND).scalar_subquery()
+
+
+def _moved_up(vtime: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """Return the virtual time with which a tenant comes to the line, given its own."""
+    return sa.case((vtime < _entrance, _entrance), else_=vtime)
+
+
 _waiting, _later = (sa.literal(place, _l.place.type) for place in (Place.WAITING, Place.LATER))
 _leave = Prepared(sa.delete(line).where(*_of_row, sa.not_(_new), _again.is_(None)))
 _stay = Prepared(
@@ -43,12 +54,11 @@ _stay = Prepared(
     .values(due=_again, place=sa.case((at(Place.CAPPED), _l.place), (_new, _waiting), else_=_later))
     .where(*_of_row, sa.or_(sa.not_(_new), _l.due.is_not(None)))
 )
-_freed = Prepared(sa.update(line).values(place=Place.WAITING).where(_of_tenant, at(Place.CAPPED)))
-_all_freed = Prepared(sa.update(line).values(place=Place.WAITING).where(at(Place.CAPPED)))
+_comes_back = sa.update(line).values(place=Place.WAITING, vtime=_moved_up(_l.vtime))
+_freed = Prepared(_comes_back.where(_of_tenant, at(Place.CAPPED)))
+_all_freed = Prepared(_comes_back.where(at(Place.CAPPED)))
 _capped = Prepared(sa.update(line).values(place=Place.CAPPED).where(_of_tenant, at(Place.WAITING)))
-_due = Prepared(
-    sa.update(line).values(place=Place.WAITING).where(at(Place.LATER), _l.due <= sa.bindparam("now", type_=UtcTime))
-)
+_due = Prepared(_comes_back.where(at(Place.LATER), _l.due <= sa.bindparam("now", type_=UtcTime)))
 _moved = Prepared(sa.update(line).values(vtime=sa.bindparam("to_vtime", type_=sa.BigInteger)).where(_of_tenant))
 
 
@@ -123,14 +133,16 @@ def _standing() -> sa.Select[Any]:
         sa.or_(new["place"] != _waiting, at(Place.WAITING)),
         sa.or_(new["due"].is_(None), _l.due <= new["due"]),
     )
-    values = {**new, "vtime": sa.func.coalesce(own, 0)}
+    values = {**new, "vtime": _moved_up(sa.func.coalesce(own, 0))}
     return sa.select(*(values[name].label(name) for name in _STANDING)).where(sa.not_(as_it_is))
 
 
 def _with_new(new: Columns) -> Mapping[str, Any]:
     sooner = sa.or_(_l.due.is_(None), new.due < _l.due)
+    comes_back = sa.and_(new.place == _waiting, sa.not_(at(Place.WAITING)), _l.vtime < new.vtime)
     return {
         "place": sa.case((new.place == _waiting, new.place), else_=_l.place),
+        "vtime": sa.case((comes_back, new.vtime), else_=_l.vtime),
         "due": sa.case((sooner, new.due), else_=_l.due),
     }
 

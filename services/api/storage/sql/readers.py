@@ -6,10 +6,12 @@ for the interpreter's lock on both sides, which costs more than finding a row by
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 
@@ -169,3 +171,22 @@ def _settle(asked: Sequence[_Asked], outcomes: Sequence[Any]) -> None:
             each.answer.set_exception(outcome.error)
         else:
             each.answer.set_result(outcome)
+
+
+class FairSlots:
+    """A number of slots for all holders, of which each holder has at most one at a time.
+
+    Of each holder only one request waits for a slot, so that a holder waits at most for as many requests as there are
+    holders before it.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._free = asyncio.Semaphore(slots)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def held(self, holder: str) -> AsyncIterator[None]:
+        """Wait for a slot, and hold it while the context lasts."""
+        turn = self._turns.setdefault(holder, asyncio.Lock())
+        async with turn, self._free:
+            yield

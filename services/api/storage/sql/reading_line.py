@@ -1,4 +1,4 @@
-"""The queries of a claim: the heads of the line, and the first exports of each tenant."""
+"""The queries of a claim: the rows of the line, and the first exports of each tenant."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.line import LineKey
 from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row
-from services.api.storage.sql.tables import Place, at, exports, in_states, line, tenants
+from services.api.storage.sql.tables import Place, at, exports, in_states, line
 
 MAX_RETRIES_COMPARED = 100
 """How many due retries of a tenant and requirement, the longest due first, are compared by priority."""
@@ -65,11 +65,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """A row of the line, with the first of its exports that was never attempted."""
+    """A row of the line, with the first of its exports that was never attempted.
+
+    `is_apart` says that other rows of its tenant have other places. They came to the line when the present was another.
+    """
 
     place: tuple[int, str]
     due: datetime | None
     first: Candidate | None
+    is_apart: bool
 
 
 def _heads() -> sa.Select[Any]:
@@ -98,8 +102,11 @@ def _fronts() -> sa.Select[Any]:
     first_id = sa.select(_c.id).where(_queued, *of_row, _not_kept).order_by(*_by_priority).limit(1).scalar_subquery()
     begin = sa.tuple_(sa.bindparam("from_vtime", type_=sa.BigInteger), sa.bindparam("from_tenant", type_=sa.Text))
     place = (_l.vtime, _l.tenant)
+    other = line.alias("other")
+    of_other = (other.c.tenant == _l.tenant, other.c.requirement != _l.requirement, other.c.vtime != _l.vtime)
+    is_apart = sa.exists().where(*of_other, at(Place.WAITING, other)).label("is_apart")
     return (
-        sa.select(*place, _l.due, first.c.id, first.c.priority)
+        sa.select(*place, _l.due, first.c.id, first.c.priority, is_apart)
         .select_from(line.outerjoin(first, first.c.id == first_id))
         .where(_waiting, _l.requirement == _requirement, sa.tuple_(*place) >= begin)
         .order_by(*place)
@@ -110,6 +117,7 @@ def _fronts() -> sa.Select[Any]:
 _rows_of = sa.select(_l.requirement, _l.needs, _l.vtime, _l.tenant).where(
     _waiting, _l.tenant.in_(sa.bindparam("of_tenants", expanding=True))
 )
+_find_own = Prepared(sa.select(_l.requirement, _l.due).where(_waiting, _l.tenant == sa.bindparam("of_tenant")))
 _find_heads, _find_fronts = Prepared(_heads()), Prepared(_fronts())
 _find_new = Prepared(
     sa.select(_c.id, _c.priority).where(_queued, *_own, _not_kept).order_by(*_by_priority).limit(_most)
@@ -125,12 +133,11 @@ _count_running = Prepared(sa.select(sa.func.count().label("running")).select_fro
 _given_back = Prepared(
     sa.select(_c.id).where(_c.given_back_by.is_not(None), _c.given_back_by > sa.literal_column("''")).limit(1)
 )
-_present = Prepared(sa.select(sa.func.max(tenants.c.served).label("present")))
 
 
-def heads(db: sa.Connection) -> Iterator[Head]:
+def heads(db: sa.Connection) -> list[Head]:
     """Return the head of each requirement for which somebody waits."""
-    return (Head(**row) for row in _find_heads.all(db, {}))
+    return [Head(**row) for row in _find_heads.all(db, {})]
 
 
 def rows_of(db: sa.Connection, names: Collection[str]) -> list[Head]:
@@ -139,13 +146,18 @@ def rows_of(db: sa.Connection, names: Collection[str]) -> list[Head]:
     return [Head(**row) for row in rows]
 
 
+def rows_with_due(db: sa.Connection, tenant: str) -> dict[str, datetime | None]:
+    """Return the requirements of a tenant's rows, each with the time at which a retry is due."""
+    return {row["requirement"]: row["due"] for row in _find_own.all(db, {"of_tenant": tenant})}
+
+
 def fronts(db: sa.Connection, requirement: str, kept: Kept, begin: tuple[int, str], most: int) -> Iterator[Front]:
     """Yield rows of a requirement from a place on, at most `most`."""
     vtime, tenant = begin
     of = {"of_requirement": requirement, "from_vtime": vtime, "from_tenant": tenant, "most": most, **_params(kept)}
     for row in _find_fronts.all(db, of):
         first = None if row["id"] is None else _candidate(row, requirement)
-        yield Front((row["vtime"], row["tenant"]), row["due"], first)
+        yield Front((row["vtime"], row["tenant"]), row["due"], first, row["is_apart"])
 
 
 def new(db: sa.Connection, key: LineKey, kept: Kept, most: int) -> list[Candidate]:
@@ -171,11 +183,6 @@ def running(db: sa.Connection, tenant: str, most: int) -> int:
 def any_given_back(db: sa.Connection) -> bool:
     """Whether any export waits that a worker gave back."""
     return _given_back.first(db, {}) is not None
-
-
-def present(db: sa.Connection) -> int:
-    """Return when the last job of any tenant began, in virtual time."""
-    return _present.scalar(db, {}) or 0
 
 
 def _candidate(row: Row, requirement: str) -> Candidate:

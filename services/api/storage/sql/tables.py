@@ -194,7 +194,7 @@ line = sa.Table(
     sa.Column("tenant", Text, primary_key=True),
     sa.Column("requirement", Text, primary_key=True),
     sa.Column("needs", Text, nullable=False),
-    # The tenant's virtual time, the same in all of its rows; 0 if the tenant is not in `tenants`.
+    # The tenant's virtual time, or just behind the present when the row came to the line if that was later.
     sa.Column("vtime", sa.BigInteger, nullable=False),
     sa.Column("place", _named(Place), nullable=False),
     # When the next FAILED export is due at the earliest; NULL if none waits to be retried.

@@ -1,7 +1,8 @@
 """Which exports a claim takes: tenants take turns, and the exports of one tenant go by priority, then by age.
 
-A claim reads the line of each requirement that its worker meets, from the head, and only as many tenants as it still
-hands out jobs. Other waiting exports, tenants and requirements cost nothing. It writes after it has chosen.
+A claim reads the line of each requirement that its worker meets, from the head (see floors.py), and only as many
+tenants as it still hands out jobs. Other waiting exports, tenants and requirements cost nothing. It writes after it has
+chosen.
 """
 
 import heapq
@@ -16,9 +17,10 @@ import sqlalchemy as sa
 from services.api.domain.fairness import Shares, Turn
 from services.api.domain.leases import Ability
 from services.api.storage.sql import reading_line
+from services.api.storage.sql.floors import Floors
 from services.api.storage.sql.line import LineKey, line_of
 from services.api.storage.sql.prepared import Prepared
-from services.api.storage.sql.reading_line import Candidate, Front, Kept
+from services.api.storage.sql.reading_line import Candidate, Front, Head, Kept
 from services.api.storage.sql.statements import Statements
 from services.contract.capabilities import requirement_in
 
@@ -83,6 +85,7 @@ class Turns:
         self._line = line_of(sql.dialect)
         self._fairness = fairness
         self._avoidance = avoidance
+        self._floors = Floors(sql.dialect)
         self._edition: int | None = None
 
     @property
@@ -115,12 +118,15 @@ class Turns:
 
         `settle` must be called afterwards in the same transaction, and `leave` after all choices of the transaction.
         """
+        present = self._floors.present(db)
         if self._edition != self.edition:
             self._line.all_freed(db)
         self._line.those_due(db, now)
-        first, limit = polls[0], sum(poll.limit for poll in polls)
-        together = replace(first, limit=limit, now=now)
-        return _Choosing(db, together, self._fairness, now - self._avoidance).all()
+        together = replace(polls[0], limit=sum(poll.limit for poll in polls), now=now)
+        named = together.ability.own.tenants
+        heads = reading_line.rows_of(db, named) if named else self._floors.heads(db)
+        lanes = [*_lanes(heads, together, now - self._avoidance)]
+        return _Choosing(db, together, self._fairness, present, lanes).all()
 
     def settle(self, db: sa.Connection, choice: Choice, leased: Collection[str]) -> None:
         """Store the turns after the chosen exports, or at least the exports `leased`, were leased."""
@@ -157,7 +163,7 @@ class Turns:
                 yield name
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Lane:
     """The line of one requirement, read from its head. With `is_one_row` it is only the row of one tenant."""
 
@@ -167,6 +173,10 @@ class _Lane:
     is_one_row: bool = False
     _fronts: deque[Front] = field(default_factory=deque)
     _after: Place | None = None
+
+    def is_of(self, tenant: str) -> bool:
+        """Whether it may have a row of this tenant."""
+        return not self.is_one_row or (self.head is not None and self.head[1] == tenant)
 
     def take(self, db: sa.Connection, place: Place, most: int) -> Front:
         """Return the row at the head, which is at this place. `most` is how many more exports may be taken."""
@@ -230,19 +240,20 @@ class _Waiting:
 class _Choosing:
     """The choice of one claim. It only reads."""
 
-    def __init__(self, db: sa.Connection, asked: Asked, fairness: Shares, kept_since: datetime) -> None:
+    def __init__(self, db: sa.Connection, asked: Asked, fairness: Shares, present: int, lanes: Sequence[_Lane]) -> None:
         self._db = db
         self._asked = asked
         self._fairness = fairness
-        self._choice = Choice()
-        self._lanes = [*_lanes(db, asked, kept_since)]
-        self._present = self._choice.present = reading_line.present(db) if self._lanes else 0
+        self._choice = Choice(present)
+        self._lanes = lanes
+        self._present = present
         self._met: dict[str, _Waiting] = {}
         self._again: list[Place] = []
 
     def all(self) -> Choice:
         while self._left and (place := self._next_place()):
-            self._serve(place[1], self._meet(place))
+            if waiting := self._meet(place):
+                self._serve(place[1], waiting)
         return self._choice
 
     @property
@@ -253,20 +264,36 @@ class _Choosing:
         heads = (lane.head for lane in self._lanes if lane.head is not None)
         return min([*heads, *self._again[:1]], default=None)
 
-    def _meet(self, place: Place) -> _Waiting:
+    def _meet(self, place: Place) -> _Waiting | None:
+        """Return the tenant at this place; None if it is a place of a tenant that was met at an earlier one."""
         if self._again and self._again[0] == place:
             heapq.heappop(self._again)
             return self._met[place[1]]
         vtime, tenant = place
-        own = []
-        for lane in self._lanes:
-            if lane.head == place:
-                front = lane.take(self._db, place, self._left)
-                first = front.first
-                own.append(_Own(tenant, lane, front.due, deque([first] if first else ()), is_all=first is None))
+        fronts = {lane: lane.take(self._db, place, self._left) for lane in self._lanes if lane.head == place}
+        own = [_own(tenant, lane, front) for lane, front in fronts.items()]
+        if tenant in self._met:
+            return self._met_again(tenant, own)
+        if any(front.is_apart for front in fronts.values()):
+            own += self._elsewhere(tenant, {lane.requirement for lane in fronts})
         self._choice.begun[tenant] = Turn(vtime)
         waiting = self._met[tenant] = _Waiting(Turn(vtime), self._running(tenant), own)
         return waiting
+
+    def _elsewhere(self, tenant: str, here: Collection[str]) -> Iterator[_Own]:
+        """Yield what a tenant has in its other rows, which have other places."""
+        rows = reading_line.rows_with_due(self._db, tenant)
+        for lane in self._lanes:
+            if lane.requirement in rows and lane.requirement not in here and lane.is_of(tenant):
+                yield _Own(tenant, lane, rows[lane.requirement], deque(), is_all=False)
+
+    def _met_again(self, tenant: str, own: Sequence[_Own]) -> _Waiting | None:
+        waiting = self._met[tenant]
+        known = {each.lane.requirement for each in waiting.own}
+        new = [each for each in own if each.lane.requirement not in known]
+        waiting.own += new
+        comes_again = any(name == tenant for _, name in self._again)
+        return waiting if new and not comes_again else None
 
     def _running(self, tenant: str) -> int:
         cap = self._fairness.share(tenant).max_running
@@ -304,15 +331,20 @@ class _Choosing:
         return capped
 
 
-def _lanes(db: sa.Connection, asked: Asked, kept_since: datetime) -> Iterator[_Lane]:
-    """Yield the lines of the requirements that the worker meets.
+def _own(tenant: str, lane: _Lane, front: Front) -> _Own:
+    first = front.first
+    return _Own(tenant, lane, front.due, deque([first] if first else ()), is_all=first is None)
+
+
+def _lanes(heads: Iterable[Head], asked: Asked, kept_since: datetime) -> Iterator[_Lane]:
+    """Yield the lines, which have these heads, of the requirements that the worker meets.
 
     Exports that the worker gave back recently are kept from it if another worker could build them.
     """
-    tenants = asked.ability.own.tenants
-    for head in reading_line.rows_of(db, tenants) if tenants else reading_line.heads(db):
+    is_one_row = bool(asked.ability.own.tenants)
+    for head in heads:
         requirement = requirement_in(head.needs)
         if asked.ability.may_have(requirement, head.tenant):
             kept_from = asked.worker_id if asked.ability.others_could(requirement, head.tenant) else ""
             place = head.vtime, head.tenant
-            yield _Lane(head.requirement, Kept(kept_from, kept_since), place, is_one_row=bool(tenants))
+            yield _Lane(head.requirement, Kept(kept_from, kept_since), place, is_one_row=is_one_row)

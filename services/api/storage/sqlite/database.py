@@ -8,8 +8,7 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 
 from services.api.storage.sql.database import Dialect, Item, ListVerb
-from services.api.storage.sql.fair_slots import FairSlots
-from services.api.storage.sql.readers import Readers
+from services.api.storage.sql.readers import FairSlots, Readers
 from services.api.storage.sql.writer import WriterThread
 from services.api.storage.sqlite.dialect import SqliteDialect
 from services.api.storage.sqlite.faults import SqliteFaults, is_damage

@@ -13,6 +13,7 @@ class SqliteDialect:
     """The Dialect of SQLite."""
 
     one_writer = True
+    horizon: Sequence[sa.ColumnElement[Any]] = ()
 
     def insert_or_set(
         self, table: sa.Table, set_: Sequence[str], when: sa.ColumnElement[bool] | None = None
