@@ -18,7 +18,7 @@ MAX_CLAIMS_FROM_FLOORS claims. So no mistake here can keep a tenant waiting for 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -45,6 +45,13 @@ Floor = tuple[int, str]
 _FRONT = (0, "")
 _FIRST, _AFTER_ALL = "", "g"
 """Before and after all keys of requirements, which are hexadecimal digits."""
+
+_KNOWN: Mapping[str, sa.types.TypeEngine[Any]] = {
+    "requirement": sa.Text(),
+    "before": sa.Text(),
+    "vtime": sa.BigInteger(),
+    "tenant": sa.Text(),
+}
 
 _l = line.c
 _waiting = at(Place.WAITING)
@@ -75,8 +82,7 @@ def _queries(dialect: Dialect) -> _Queries:
 
 def _heads(dialect: Dialect) -> sa.Select[Any]:
     """Select the head of each known requirement from its floor on, and any unknown requirement between two of them."""
-    types = {"requirement": sa.Text(), "before": sa.Text(), "vtime": sa.BigInteger(), "tenant": sa.Text()}
-    known = dialect.rows_given("known", types)
+    known = dialect.rows_given("known", _KNOWN)
     first = sa.select(_l.needs, _l.vtime, _l.tenant).order_by(_l.vtime, _l.tenant).limit(1)
     floor = sa.tuple_(_l.vtime, _l.tenant) >= sa.tuple_(known.c.vtime, known.c.tenant)
     head = first.where(_waiting, _l.requirement == known.c.requirement, floor).lateral("head")
