@@ -36,6 +36,7 @@ from services.api.rpc.gate import CallersGate, WorkersGate
 from services.api.rpc.key_service import KeyServicer
 from services.api.rpc.links.admission import LinkAdmission
 from services.api.rpc.links.link_service import LinkServicer
+from services.api.rpc.links.pace import LinkPace
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.pages import Pages
 from services.api.rpc.queue_service import JobQueueServicer
@@ -335,7 +336,7 @@ class _Parts:
         self.metrics.registry.register(LostLogLines(stderr.lost_lines))
         self._passwords = Passwords(kept.keys)
         self._digests = KeyDigests(kept.keys)
-        self._download_log = DownloadLog(self._store.audit, world.clock)
+        self._download_log = DownloadLog(self._store.audit, world.clock, world.new_id)
         self.live = _live(settings, world, tenants, kept)
         self._oidc = _oidc(settings.oidc, world) if settings.oidc else None
 
@@ -389,13 +390,17 @@ class _Parts:
             digests=self._digests,
             clock=self._world.clock,
             policy=self._settings.links,
+            quotas=self._tenants,
         )
+        pace = LinkPace(self._world.monotonic)
         linked = LinkedFiles(self._store.links, downloads, self._digests, self._world.clock)
         servicers = Servicers(
-            ExportServicer(exports, downloads, self._download_log, pages, self.metrics, self._world, self._traces),
+            ExportServicer(
+                exports, downloads, self._download_log, pages, self.metrics, self._world, pace, self._traces
+            ),
             OperatorServicer(exports, self._operations(), AuditLists(self._store.audit, pages), pages),
             KeyServicer(Keys(self._store.keys, self._digests, self._world.clock), pages),
-            LinkServicer(links, linked, pages),
+            LinkServicer(links, linked, pages, pace),
             JobQueueServicer(jobs, self.live.preview_desk),
         )
         return Servers(

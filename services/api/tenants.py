@@ -12,6 +12,7 @@ max_kept_bytes = 1_000_000_000_000
 creates_a_minute = 600
 previews_a_minute = 60
 notifications_a_day = 1000
+max_links = 1000                  # download links that can be used
 mail_domains = ["acme.example"]   # where its mails and callbacks may go; each with all domains below it
 callback_domains = ["hooks.acme.example"]
 callback_format = "syntage"       # events of Syntage; the default is "xdent", one callback at the end of a run
@@ -42,6 +43,7 @@ _COUNTS = {
     "creates_a_minute": range(1_000_001),
     "previews_a_minute": range(100_001),
     "notifications_a_day": range(10_000_001),
+    "max_links": range(1_000_001),
 }
 _DOMAINS = ("mail_domains", "callback_domains")
 _FORMATS = tuple(each.value for each in CallbackFormat)

@@ -1,5 +1,6 @@
 """What may be relied on of any audit trail."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -51,6 +52,14 @@ async def actions(store, resource: str = "") -> list[Action | None]:
 
 
 # ---- the trail
+
+
+async def test_an_entry_that_is_added_again_is_stored_once_and_the_others_of_its_call_are_stored(store):
+    first, second, without = entry(1, once="a"), entry(2, once="b"), entry(3)
+    await store.audit.add([first, without])
+    await store.audit.add([first, second, replace(second, bytes=9), without])
+    await asyncio.gather(*(store.audit.add([each]) for each in (second, entry(4, once="c"), first)))
+    assert [(each.once, each.bytes) for each in await told(store)] == [("c", 7), ("", 7), ("", 7), ("b", 7), ("a", 7)]
 
 
 async def test_an_entry_is_found_as_it_was_added(store):

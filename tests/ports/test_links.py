@@ -6,8 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from services.api.domain import links as domain
 from services.api.domain.links import KEPT_AFTER_END, DownloadLink
 from services.api.domain.notifications import Channel
+from services.api.domain.quotas import Quota
+from services.contract.errors import QuotaExceeded
 from tests.ports.driving import POLICY, lease
 from tests.ports.samples import SECOND, SPEC, START, STATS, new_export, new_file
 
@@ -57,6 +60,75 @@ async def test_pages_are_of_one_export_and_in_order(store):
     rest = await store.links.page("acme", export.id, "b", 2)
     assert [each.id for each in (*first, *rest)] == ["a", "b", "d"]
     assert await store.links.page("other", export.id, "", 9) == []
+
+
+# ---- how many
+
+
+async def usable(store, tenant="acme", now=START) -> int:
+    return (await store.usage.usage(tenant, now))[Quota.LINKS]
+
+
+async def test_a_tenant_has_no_more_links_that_can_be_used_than_it_may(store):
+    export, other = await export_of(store), await export_of(store)
+    of_another = await export_of(store, "other")
+    wanted = [link(each, f"L{n}") for n, each in enumerate([export, other] * 5)]
+    made = await asyncio.gather(*(store.links.add(each, 4) for each in wanted), return_exceptions=True)
+    refused = [each for each in made if each is not None]
+    assert {(type(each), each.quota, each.used, each.limit) for each in refused} == {(QuotaExceeded, "links", 4, 4)}
+    assert (len(refused), await usable(store)) == (6, 4)
+    await store.links.add(link(of_another, "M1"), 4)
+    assert await usable(store, "other") == 1
+
+
+@pytest.mark.parametrize("way", ["revoked", "expired", "used up"])
+async def test_a_link_that_cannot_be_used_any_more_makes_room(store, way):
+    export = await export_of(store)
+    first = link(export, max_uses=1, expire_time=START + SECOND if way == "expired" else START + DAY)
+    await store.links.add(first, 1)
+    now = START + SECOND
+    if way == "revoked":
+        await store.links.revoke("L1", "acme", START)
+    if way == "used up":
+        await store.links.use("L1", USE, START, LONG_AGO)
+    assert await usable(store, now=now) == 0
+    await store.links.add(link(export, "L2", create_time=now), 1)
+    assert await usable(store, now=now) == 1
+
+
+async def test_an_export_has_a_limited_number_of_links_that_can_be_used(store, monkeypatch):
+    monkeypatch.setattr(domain, "MAX_LIVE_OF_EXPORT", 3)
+    export, other = await export_of(store), await export_of(store)
+    wanted = [link(export, f"L{n}", expire_time=START + (n + 1) * HOUR) for n in range(9)]
+    made = await asyncio.gather(*(store.links.add(each) for each in wanted), return_exceptions=True)
+    assert [each is None for each in made] == [True] * 3 + [False] * 6
+    refusal = made[-1]
+    assert (refusal.quota, refusal.used, refusal.limit, refusal.wait_s) == ("links_of_export", 3, 3, 3600)
+    await store.links.add(link(other, "M1"))
+    await store.links.revoke("L0", "acme", START)
+    await store.links.add(link(export, "L9"))
+    assert await store.links.find("L9") is not None
+    assert await store.links.find("L8") is None
+
+
+async def test_whoever_creates_and_revokes_stores_a_limited_number(store, monkeypatch):
+    monkeypatch.setattr(domain, "MAX_STORED_OF_EXPORT", 3)
+    export = await export_of(store)
+    for n in range(3):
+        await store.links.add(link(export, f"L{n}", expire_time=START + DAY))
+        await store.links.revoke(f"L{n}", "acme", START)
+    with pytest.raises(QuotaExceeded) as refused:
+        await store.links.add(link(export, "L3"))
+    assert (refused.value.quota, refused.value.wait_s) == ("links_of_export", 0)
+    assert len(await store.links.page("acme", export.id, "", 9)) == 3
+
+
+async def test_links_of_mails_count_and_are_not_refused(store, monkeypatch):
+    monkeypatch.setattr(domain, "MAX_LIVE_OF_EXPORT", 1)
+    export, (held,) = await mailed(store)
+    await store.links.add(link(export), 1)
+    assert (await store.links.add_for_mail(for_mail(export, held))).id == "M1"
+    assert await usable(store) == 2
 
 
 # ---- uses

@@ -130,4 +130,4 @@ async def test_old_windows_are_swept_and_counts_of_now_stay(store):
 
 def test_limits_are_those_of_the_quotas_by_name():
     quotas = replace(Quotas(), waiting=1, kept_bytes=2, creates_a_minute=3, previews_a_minute=4, notifications_a_day=5)
-    assert [quotas.limit(quota) for quota in Quota] == [1, 0, 2, 3, 4, 5]
+    assert [replace(quotas, links=6).limit(quota) for quota in Quota] == [1, 0, 2, 3, 4, 5, 6]

@@ -81,7 +81,8 @@ class AuditEntry:
 
     `tenant` is the tenant whose data or key it is about; empty for workers, which belong to none. `resource` is the id
     of the export, the key or the worker; empty for a preview. `bytes` is how many bytes of a file were sent; None if
-    that is not known. `details` are a few short texts. `action` is None if only a later version knows it.
+    that is not known. `details` are a few short texts. `action` is None if only a later version knows it. With `once`
+    the entry can be added again if nobody knows whether it was added: the store keeps one entry for each such text.
     """
 
     action: Action | None
@@ -91,6 +92,7 @@ class AuditEntry:
     by: Origin
     bytes: int | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+    once: str = ""
     id: int = 0
 
     def __post_init__(self) -> None:

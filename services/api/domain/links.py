@@ -1,10 +1,13 @@
 """Download links: their fields, their tokens and tickets, and how long they are valid."""
 
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from services.api.domain import key_texts
+from services.contract.errors import QuotaExceeded
 
 TOKEN_PREFIX = "exl"  # noqa: S105 - the prefix of every token
 TICKET_PREFIX = "ext"
@@ -12,6 +15,15 @@ TICKET_PREFIX = "ext"
 DEFAULT_MAX_LIFE = timedelta(days=7)
 MIN_LIFE, MAX_LIFE = timedelta(minutes=1), timedelta(days=90)
 MAX_USES = 1000
+
+MAX_LIVE_OF_EXPORT = 100
+"""How many links of one export can be usable at once. A link of a mail is created even beyond."""
+
+MAX_STORED_OF_EXPORT = 1000
+"""How many links of one export are stored, usable or not: whoever creates and revokes fills no table."""
+
+OF_EXPORT = "links_of_export"
+"""What a refusal calls both limits of an export."""
 
 RESUMED_WITHIN = timedelta(hours=1)
 """How long after a use downloads can begin with its ticket: the first one, and others that resume it."""
@@ -66,6 +78,10 @@ class DownloadLink:
         """Whether the link is neither revoked nor expired at `now`. It may be used up."""
         return self.revoke_time is None and now < self.expire_time
 
+    def live_at(self, now: datetime) -> bool:
+        """Whether the link can be used at `now`."""
+        return self.valid_at(now) and not self.used_up
+
     @property
     def used_up(self) -> bool:
         """Whether no use is left."""
@@ -110,6 +126,18 @@ class Ticket:
         except (ValueError, OverflowError, OSError):
             return None
         return cls(found[1], expire_time, bytes.fromhex(found[3]))
+
+
+def check_room(live_ends: Sequence[datetime], stored: int, now: datetime) -> None:
+    """Check that an export can have another link. `live_ends` are when its usable links expire.
+
+    Raises QuotaExceeded, with the time until the first of the usable links expires.
+    """
+    if len(live_ends) >= MAX_LIVE_OF_EXPORT:
+        wait_s = math.ceil((min(live_ends) - now).total_seconds())
+        raise QuotaExceeded(OF_EXPORT, MAX_LIVE_OF_EXPORT, MAX_LIVE_OF_EXPORT, max(1, wait_s))
+    if stored >= MAX_STORED_OF_EXPORT:
+        raise QuotaExceeded(OF_EXPORT, MAX_STORED_OF_EXPORT, MAX_STORED_OF_EXPORT)
 
 
 def token_id(text: str) -> str:

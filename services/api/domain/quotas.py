@@ -32,6 +32,9 @@ class Quota(Enum):
     NOTIFICATIONS = "notifications_a_day"
     """Addresses and callbacks that exports were created with on the current day (UTC)."""
 
+    LINKS = "links"
+    """Download links that can still be used, those of mails among them."""
+
 
 WINDOWS = {
     Quota.CREATES: timedelta(minutes=1),
@@ -52,6 +55,7 @@ class Quotas:
     creates_a_minute: int = 0
     previews_a_minute: int = 0
     notifications_a_day: int = 0
+    links: int = 0
     mail_domains: tuple[str, ...] = ()
     callback_domains: tuple[str, ...] = ()
 

@@ -49,7 +49,10 @@ class AuditStore(Protocol):
     """
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
-        """Add the entries of what changes nothing in the store, all or none. Raises StoreUnavailable."""
+        """Add the entries of what changes nothing in the store, all or none. Raises StoreUnavailable.
+
+        An entry whose `once` is stored already is left out. So all can be added again after an answer was lost.
+        """
         ...
 
     async def page(self, filter_: AuditFilter, after: AuditPlace | None, limit: int) -> AuditPage:

@@ -14,12 +14,18 @@ class LinkStore(Protocol):
     The entry in the audit trail is written in the same transaction as the change; see ExportStore.
     """
 
-    async def add(self, link: DownloadLink, *, by: Origin = NOBODY) -> None:
-        """Store a new link, whose id must not be in use, of an export that exists."""
+    async def add(self, link: DownloadLink, most: int = 0, *, by: Origin = NOBODY) -> None:
+        """Store a new link, whose id must not be in use, of an export that exists.
+
+        Its tenant may have `most` links that can be used; 0: any number. Raises QuotaExceeded, also if the export has
+        too many: see `domain.links`.
+        """
         ...
 
     async def add_for_mail(self, link: DownloadLink) -> DownloadLink:
         """Store a link with a sealed token, unless there is one for the same delivery and file; return the stored one.
+
+        No limit of links refuses it.
 
         So repeated attempts to send a mail send the same link. If the export no longer exists, this raises an error.
         """

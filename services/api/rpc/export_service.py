@@ -18,6 +18,7 @@ from services.api.rpc.gate import CALLER
 from services.api.rpc.limits import Limit
 from services.api.rpc.links.admission import LINK
 from services.api.rpc.links.download import linked_request
+from services.api.rpc.links.pace import LinkPace
 from services.api.rpc.metadata import Context
 from services.api.rpc.pages import Pages, one_more
 from services.api.usecases.download_log import DownloadLog
@@ -45,8 +46,10 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         pages: Pages,
         metrics: ApiMetrics,
         world: World,
+        pace: LinkPace,
         traces: ExportTraces | None = None,
     ) -> None:
+        self._pace = pace
         self._exports = exports
         self._downloads = downloads
         self._download_log = download_log
@@ -153,6 +156,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         self, request: export_service_pb2.DownloadFileRequest, context: Context
     ) -> None:
         if shown := LINK.get():
+            self._pace.take(shown.link.id)
             with told_as_no_link(), self._sends_by_link.held(shown.link.id):
                 await self._send(shown.link.tenant, linked_request(request, shown.link), context)
         else:

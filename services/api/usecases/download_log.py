@@ -1,9 +1,9 @@
 """The entries of downloads in the audit trail, gathered so that many small downloads share a transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.api.domain.audit import Action, AuditEntry, Origin, of_export
@@ -21,6 +21,7 @@ WRITTEN_EACH_S = 1.0
 class Sending:
     """A download that is being sent. `sent` is how many bytes were handed to the connection."""
 
+    id: str
     download: Download
     by: Origin
     began: datetime
@@ -44,7 +45,8 @@ class Sending:
             "first_byte": str(self.download.offset),
             "wanted_bytes": str(self.download.end - self.download.offset),
         }
-        return of_export(action, self.download.export, self.by, time, sent=sent, **wanted, **details)
+        entry = of_export(action, self.download.export, self.by, time, sent=sent, **wanted, **details)
+        return replace(entry, once=f"{self.id} {action.name}")
 
 
 class DownloadLog:
@@ -53,16 +55,18 @@ class DownloadLog:
     What waits to be written is bounded by the number of downloads: while the store is away, none can begin.
     """
 
-    def __init__(self, audit: AuditStore, clock: Clock) -> None:
+    def __init__(self, audit: AuditStore, clock: Clock, new_id: Callable[[], str]) -> None:
+        """`new_id` returns a new id: by it the store knows an entry again that is written again."""
         self._audit = audit
         self._clock = clock
+        self._new_id = new_id
         self._open: set[Sending] = set()
         self._ended: list[AuditEntry] = []
 
     @contextmanager
     def entered(self, download: Download) -> Iterator[Sending]:
         """Return a context in which a download is sent, to its end or not."""
-        sending = Sending(download, ORIGIN.get(), self._clock())
+        sending = Sending(self._new_id(), download, ORIGIN.get(), self._clock())
         self._open.add(sending)
         broken_off = True
         try:
@@ -92,7 +96,10 @@ class DownloadLog:
             await self.run_once()
 
     async def run_once(self) -> None:
-        """Write the entries that have gathered. If that is not possible now, they are written later."""
+        """Write the entries that have gathered. If that is not possible now, they are written later.
+
+        The store may have them already: the answer of a commit can be lost.
+        """
         begun, ended = [each for each in self._open if not each.is_entered], self._ended
         if not begun and not ended:
             return

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.keys import Key
 from services.api.domain.links import DownloadLink, LinkPolicy, Ticket, token_id
+from services.api.domain.quotas import TenantQuotas
 from services.api.ports.clock import Clock
 from services.api.ports.exports import ExportStore
 from services.api.ports.links import LinkStore
@@ -53,8 +54,10 @@ class Links:
         digests: KeyDigests,
         clock: Clock,
         policy: LinkPolicy,
+        quotas: TenantQuotas,
     ) -> None:
         self._store = store
+        self._quotas = quotas
         self._exports = exports
         self._downloads = downloads
         self._digests = digests
@@ -72,7 +75,7 @@ class Links:
         now, token = self._clock(), new_token()
         link = made(export, file, token, self._digests, self._ends(file, wanted, by, now), now)
         link = replace(link, max_uses=wanted.max_uses, label=wanted.label, creator=creator)
-        await self._store.add(link, by=ORIGIN.get())
+        await self._store.add(link, self._quotas.quotas(tenant).links, by=ORIGIN.get())
         return link, token
 
     def _ends(self, file: StoredFile, wanted: NewLink, by: Key | None, now: datetime) -> datetime:
@@ -179,7 +182,7 @@ class KnownLinks:
         if link is None or not fits:
             self._known.pop(text, None)
             return None
-        if not self._digests.is_of_primary(link):
+        if self._digests.is_outdated(link):
             await self._rekeyed(link, text)
         return self._remember(text, asked, link)
 

@@ -16,8 +16,9 @@ from exportd.v1 import link_service_pb2 as pb2
 from exportd.v1.link_service_pb2_grpc import LinkServiceStub
 from services.api.domain.key_texts import written
 from services.api.domain.keys import Holder, Scope
-from services.api.domain.links import LinkPolicy
+from services.api.domain.links import MAX_LIVE_OF_EXPORT, LinkPolicy
 from services.api.rpc.export_service import MAX_DOWNLOADS_OF_LINK
+from services.api.rpc.links.pace import USES_AT_ONCE
 from services.api.settings import ApiSettings
 from services.api.usecases.keys import Keys, NewKey
 from services.api.world import World
@@ -258,8 +259,9 @@ async def test_a_link_that_has_ended_opens_nothing(
 
 
 async def test_texts_that_are_no_link_all_have_the_same_answer(
-    links: Links, export: export_pb2.Export, clock: Clock
+    links: Links, export: export_pb2.Export, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("services.api.rpc.links.pace.SECONDS_A_USE", 600)  # longer than the test takes
     made, other = [await links.create(export_id=export.id) for _ in range(2)]
     ticket, id_ = await links.use(made.token), made.link.id
     secret = made.token[14:54]
@@ -427,3 +429,40 @@ async def test_one_link_takes_few_of_the_downloads_of_its_tenant(api: Api, links
 async def _end(call: Any) -> None:
     while await call.read() is not grpc.aio.EOF:
         pass
+
+
+# ---- how many
+
+
+async def test_links_beyond_the_quota_are_refused_with_the_figure_and_when_to_come_again(
+    links: Links, export: export_pb2.Export, clock: Clock
+) -> None:
+    for _ in range(MAX_LIVE_OF_EXPORT):
+        made = await links.create(export_id=export.id, lasts=Duration(seconds=3600))
+    refusal = await refused(links.create(export_id=export.id))
+    assert (refusal.code, refusal.reason) == ("RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED")
+    told = {"quota": "links_of_export", "used": "100", "limit": "100", "wait_s": refusal.metadata["wait_s"]}
+    assert refusal.metadata == told
+    assert 3590 <= int(refusal.metadata["wait_s"]) <= 3600
+    usage = await links.api.exports.GetUsage(export_service_pb2.GetUsageRequest())
+    assert {each.quota: each.used for each in usage.quotas}[export_service_pb2.QuotaUsage.QUOTA_LINKS] == 100
+    await links.revoke(made.link.id)
+    await links.create(export_id=export.id)
+    clock.now += timedelta(seconds=int(refusal.metadata["wait_s"]))
+    await links.create(export_id=export.id)
+
+
+async def test_one_link_is_not_used_without_end_and_others_are_usable_meanwhile(
+    links: Links, export: export_pb2.Export, clock: Clock
+) -> None:
+    made, other = [await links.create(export_id=export.id) for _ in range(2)]
+    ticket = await links.use(made.token)
+    used = 1
+    while used < USES_AT_ONCE:
+        assert await links.content(ticket, limit=1) == CONTENT[:1]
+        used += 1
+    refusals = [await refused(links.content(ticket)), await refused(links.use(made.token, OTHER_USE))]
+    assert [(each.code, each.metadata["quota"]) for each in refusals] == [("RESOURCE_EXHAUSTED", "uses_of_link")] * 2
+    assert await links.content(await links.use(other.token)) == CONTENT
+    clock.now += timedelta(seconds=int(refusals[0].metadata["wait_s"]))
+    assert await links.content(ticket) == CONTENT

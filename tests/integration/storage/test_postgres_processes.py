@@ -8,10 +8,12 @@ import threading
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from services.api.domain import links
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.leases import LeasePolicy
 from services.api.domain.quotas import Quota, Quotas
@@ -229,3 +231,18 @@ async def test_quotas_hold_for_all_processes_together(any_store, quotas, quota):
     made = await asyncio.gather(*created, return_exceptions=True)
     assert Counter(type(each).__name__ for each in made) == {"Export": 9, "QuotaExceeded": 51}
     assert (await any_store.usage.usage("acme", START))[quota] == 9
+
+
+@pytest.mark.parametrize(("most", "of_export"), [(9, 100), (0, 9)], ids=["of a tenant", "of an export"])
+async def test_limits_of_links_hold_for_all_processes_together(any_store, monkeypatch, most, of_export):
+    monkeypatch.setattr(links, "MAX_LIVE_OF_EXPORT", of_export)
+    exports = [await any_store.exports.create(new_export(), SPEC, None) for _ in range(3 if most else 1)]
+    wanted = [new_link(exports[n % len(exports)], f"L{n:02}") for n in range(60)]
+    made = await asyncio.gather(*(any_store.links.add(each, most) for each in wanted), return_exceptions=True)
+    assert Counter(type(each).__name__ for each in made) == {"NoneType": 9, "QuotaExceeded": 51}
+    assert (await any_store.usage.usage("acme", START))[Quota.LINKS] == 9
+
+
+def new_link(export, id_) -> links.DownloadLink:
+    ends = START + timedelta(days=1)
+    return links.DownloadLink(id_, export.tenant, export.id, "file", b"digest", START, ends)

@@ -91,6 +91,7 @@ def test_quotas_are_those_of_the_tenant_else_the_default_ones(tmp_path):
             max_kept_bytes = 5_000_000_000
             creates_a_minute = 60
             notifications_a_day = 7
+            max_links = 8
             mail_domains = []
             callback_domains = "acme.example"
             """,
@@ -102,6 +103,7 @@ def test_quotas_are_those_of_the_tenant_else_the_default_ones(tmp_path):
         creates_a_minute=60,
         previews_a_minute=5,
         notifications_a_day=7,
+        links=8,
         callback_domains=("acme.example",),
     )
 

@@ -1120,6 +1120,8 @@ class QuotaUsage(_message.Message):
         """Previews in this minute. Counted only while it is limited."""
         QUOTA_NOTIFICATIONS: QuotaUsage._Quota.ValueType  # 6
         """Addresses and callbacks of exports that were created on this day (UTC). Counted only while it is limited."""
+        QUOTA_LINKS: QuotaUsage._Quota.ValueType  # 7
+        """Download links that can be used: neither revoked nor expired nor used up. Those of mails count, but are never refused."""
 
     class Quota(_Quota, metaclass=_QuotaEnumTypeWrapper):
         """What is counted."""
@@ -1138,6 +1140,8 @@ class QuotaUsage(_message.Message):
     """Previews in this minute. Counted only while it is limited."""
     QUOTA_NOTIFICATIONS: QuotaUsage.Quota.ValueType  # 6
     """Addresses and callbacks of exports that were created on this day (UTC). Counted only while it is limited."""
+    QUOTA_LINKS: QuotaUsage.Quota.ValueType  # 7
+    """Download links that can be used: neither revoked nor expired nor used up. Those of mails count, but are never refused."""
 
     QUOTA_FIELD_NUMBER: _builtins.int
     USED_FIELD_NUMBER: _builtins.int

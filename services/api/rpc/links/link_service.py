@@ -13,6 +13,7 @@ from services.api.rpc import decode
 from services.api.rpc.call import export_id_of, tenant_of
 from services.api.rpc.gate import CALLER
 from services.api.rpc.links.admission import LINK
+from services.api.rpc.links.pace import LinkPace
 from services.api.rpc.metadata import Context
 from services.api.rpc.pages import Pages, one_more
 from services.api.usecases.linked_files import LinkedFile, LinkedFiles
@@ -27,7 +28,8 @@ _USE_IDS = re.compile("[0-9A-Za-z]{16,64}")
 class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
     """Implements LinkService."""
 
-    def __init__(self, links: Links, files: LinkedFiles, pages: Pages) -> None:
+    def __init__(self, links: Links, files: LinkedFiles, pages: Pages, pace: LinkPace) -> None:
+        self._pace = pace
         self._links = links
         self._files = files
         self._pages = pages
@@ -75,7 +77,9 @@ class LinkServicer(link_service_pb2_grpc.LinkServiceServicer):
     ) -> link_service_pb2.DownloadTicket:
         if not _USE_IDS.fullmatch(request.use_id):
             raise InvalidRequest((Violation("use_id", "must be 16 to 64 letters and digits"),))
-        ticket, ends = await self._files.use(_shown(), request.use_id)
+        link = _shown()
+        self._pace.take(link.id)
+        ticket, ends = await self._files.use(link, request.use_id)
         return link_service_pb2.DownloadTicket(ticket=ticket, expire_time=timestamp_to_pb(ends))
 
 

@@ -16,7 +16,11 @@ class MemoryAuditStore:
         self._data = data
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
-        append(self._data, entries)
+        stored = {entry.once for entry in self._data.audit} - {""}
+        for entry in entries:
+            if entry.once not in stored:
+                append(self._data, [entry])
+                stored |= {entry.once} - {""}
 
     async def page(self, filter_: AuditFilter, after: AuditPlace | None, limit: int) -> AuditPage:
         wanted = [entry for entry in self._data.audit if _is_wanted(entry, filter_) and _is_after(entry, after)]

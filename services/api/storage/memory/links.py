@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.api.domain.audit import MAILS, NOBODY, Action, Origin, of_link, of_new_link
-from services.api.domain.links import DownloadLink
+from services.api.domain.links import DownloadLink, check_room
+from services.api.domain.quotas import Quota, exceeded
 from services.api.storage.memory.audit import append
 from services.api.storage.memory.data import MemoryData
+from services.api.storage.memory.usage import live_links
 
 
 class MemoryLinkStore:
@@ -16,7 +18,15 @@ class MemoryLinkStore:
     def __init__(self, data: MemoryData) -> None:
         self._data = data
 
-    async def add(self, link: DownloadLink, *, by: Origin = NOBODY) -> None:
+    async def add(self, link: DownloadLink, most: int = 0, *, by: Origin = NOBODY) -> None:
+        now = link.create_time
+        if 0 < most <= live_links(self._data, link.tenant, now):
+            raise exceeded(Quota.LINKS, most, most, now)
+        own = [each for each in self._data.links.values() if each.export_id == link.export_id]
+        check_room([each.expire_time for each in own if each.live_at(now)], len(own), now)
+        self._add(link, by)
+
+    def _add(self, link: DownloadLink, by: Origin) -> None:
         if link.id in self._data.links or link.export_id not in self._data.records:
             raise ValueError(f"there is a link {link.id}, or no export {link.export_id}")
         self._data.links[link.id] = link
@@ -27,7 +37,7 @@ class MemoryLinkStore:
         to_send = (each for each in self._data.links.values() if each.sealed_token is not None)
         there = next((each for each in to_send if (each.delivery_id, each.file_id) == wanted), None)
         if there is None:
-            await self.add(link, by=MAILS)
+            self._add(link, MAILS)
         return there or link
 
     async def find(self, link_id: str) -> DownloadLink | None:

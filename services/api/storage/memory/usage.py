@@ -24,6 +24,11 @@ def count(data: MemoryData, export: Export, quotas: Quotas) -> None:
     data.windows |= taken
 
 
+def live_links(data: MemoryData, tenant: str, now: datetime) -> int:
+    """Return how many links of a tenant can be used."""
+    return sum(link.tenant == tenant and link.live_at(now) for link in data.links.values())
+
+
 def _window(data: MemoryData, tenant: str, quota: Quota, now: datetime) -> Window:
     return data.windows.get((tenant, quota), Window(window_start(quota, now), 0))
 
@@ -52,6 +57,7 @@ class MemoryUsageStore:
             Quota.WAITING: sum(record.export.tenant == tenant for record in self._data.within(*LEASABLE)),
             Quota.RUNNING: sum(record.export.tenant == tenant for record in self._data.within(*sources(Event.RELEASE))),
             Quota.KEPT_BYTES: await self.kept_bytes(tenant, now),
+            Quota.LINKS: live_links(self._data, tenant, now),
             **{quota: self._used(tenant, quota, now) for quota in WINDOWS},
         }
 

@@ -80,7 +80,7 @@ class PostgresDialect:
         return sa.select(*values).select_from(each).subquery(f"{name}_rows")
 
     def insert_or_keep(self, table: sa.Table) -> sa.Insert:
-        return insert(table).on_conflict_do_nothing(index_elements=[*table.primary_key])
+        return insert(table).on_conflict_do_nothing()
 
     def appended(self, list_: sa.ColumnElement[Any], max_entries: int, **entry: Any) -> sa.ColumnElement[Any]:
         fields: list[Any] = []

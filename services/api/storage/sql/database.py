@@ -86,7 +86,7 @@ class Dialect(Hashable, Protocol):
         ...
 
     def insert_or_keep(self, table: sa.Table) -> sa.Insert:
-        """Return an INSERT of one row. If a row with its primary key exists, it stays unchanged."""
+        """Return an INSERT of one row. If a row with one of its unique keys exists, that stays unchanged."""
         ...
 
     def appended(self, list_: sa.ColumnElement[Any], max_entries: int, **entry: Any) -> sa.ColumnElement[Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from services.api.domain.audit import NOBODY, AuditEntry, Origin
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.fairness import Fairness, Shares
@@ -23,6 +25,7 @@ from services.api.storage.sql.database import Database
 from services.api.storage.sql.statements import statements_of
 from services.api.storage.sql.turns import Asked
 from services.api.storage.sql.verbs import audit, figures, ids, keys, links
+from services.api.storage.sql.verbs.audit import AuditVerbs
 from services.api.storage.sql.verbs.exports import Creation, ExportVerbs
 from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Release, Renewal
 from services.api.storage.sql.verbs.leases import LeaseVerbs
@@ -50,8 +53,8 @@ def sql_store(
         retention=SqlRetentionStore(database, RetentionVerbs(sql)),
         keys=SqlKeyStore(database),
         usage=SqlUsageStore(database, UsageVerbs(sql)),
-        links=SqlLinkStore(database),
-        audit=SqlAuditStore(database),
+        links=SqlLinkStore(database, UsageVerbs(sql)),
+        audit=SqlAuditStore(database, AuditVerbs(sql)),
     )
 
 
@@ -325,11 +328,18 @@ class SqlKeyStore:
 class SqlLinkStore:
     """A LinkStore in a SQL database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, usage: UsageVerbs) -> None:
         self._db = database
+        self._usage = usage
 
-    async def add(self, link: DownloadLink, *, by: Origin = NOBODY) -> None:
-        await self._db.write(lambda db: links.add(db, link, by=by))
+    async def add(self, link: DownloadLink, most: int = 0, *, by: Origin = NOBODY) -> None:
+        await self._db.write(lambda db: self._add(db, link, most, by))
+
+    def _add(self, db: sa.Connection, link: DownloadLink, most: int, by: Origin) -> None:
+        if most:
+            self._usage.linked(db, link, most)
+        links.check_room(db, link)
+        links.add(db, link, by=by)
 
     async def add_for_mail(self, link: DownloadLink) -> DownloadLink:
         return await self._db.write(lambda db: links.add_for_mail(db, link))
@@ -355,11 +365,12 @@ class SqlLinkStore:
 class SqlAuditStore:
     """An AuditStore in a SQL database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, verbs: AuditVerbs) -> None:
         self._db = database
+        self._verbs = verbs
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
-        await self._db.write_listed(audit.append_all, entries)
+        await self._db.write_listed(self._verbs.add, entries)
 
     async def page(self, filter_: AuditFilter, after: AuditPlace | None, limit: int) -> AuditPage:
         holder = "" if filter_.tenant is None else filter_.tenant

@@ -4,6 +4,7 @@ Times and durations are integer microseconds. A deleted export stays as a tombst
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from enum import Enum, auto
 
 import sqlalchemy as sa
@@ -206,8 +207,8 @@ line = sa.Table(
 usage = sa.Table(
     "usage",
     metadata,
-    # One row for each tenant and quota that is counted: how much of it was used since `window_start`. WAITING counts
-    # nothing: its row is locked by whoever counts what waits.
+    # One row for each tenant and quota that is counted: how much of it was used since `window_start`. WAITING and
+    # LINKS count nothing: their rows are locked by whoever counts exports or links.
     sa.Column("tenant", Text, primary_key=True),
     sa.Column("quota", Text, primary_key=True),
     sa.Column("window_start", UtcTime, nullable=False),
@@ -249,6 +250,8 @@ audit = sa.Table(
     sa.Column("peer", Text, nullable=False),
     sa.Column("bytes", sa.BigInteger),
     sa.Column("details", Json, nullable=False),
+    # Of an entry that is added again if nobody knows whether it was added.
+    sa.Column("once", Text),
     sa.Index("audit_by_time", "time", "id"),
     sa.Index("audit_of_tenant", "tenant", "time", "id"),
     sa.Index("audit_of_resource", "resource", "time", "id"),
@@ -325,6 +328,12 @@ def at(place: Place, of: sa.FromClause = line) -> sa.ColumnElement[bool]:
     """Return the condition that a row of the line has this place. The value is written out, as in `one_of`."""
     column: sa.ColumnElement[Place] = of.c.place
     return column == sa.literal_column(f"'{place.name}'")
+
+
+def live_links(now: sa.BindParameter[datetime]) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions that a download link can be used at this time."""
+    c = links.c
+    return c.revoke_time.is_(None), c.expire_time > now, sa.or_(c.max_uses == 0, c.uses < c.max_uses)
 
 
 def one_of(column: sa.ColumnElement[Enum], members: Iterable[Enum]) -> sa.ColumnElement[bool]:

@@ -47,7 +47,7 @@ class SqliteDialect:
         return tenants
 
     def insert_or_keep(self, table: sa.Table) -> sa.Insert:
-        return insert(table).on_conflict_do_nothing(index_elements=[*table.primary_key])
+        return insert(table).on_conflict_do_nothing()
 
     def appended(self, list_: sa.ColumnElement[Any], max_entries: int, **entry: Any) -> sa.ColumnElement[Any]:
         fields = [part for name, value in entry.items() for part in (name, value)]

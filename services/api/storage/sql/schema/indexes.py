@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from services.api.domain.states import TERMINAL, State
 from services.api.storage.sql.schema.rules import LEASED, WAITS
-from services.api.storage.sql.tables import Place, at, deliveries, exports, in_states, line, links, metadata
+from services.api.storage.sql.tables import Place, at, audit, deliveries, exports, in_states, line, links, metadata
 
 __all__ = ["metadata"]
 
@@ -24,6 +24,8 @@ _index("line_turn", line.c.requirement, line.c.vtime, line.c.tenant, where=at(Pl
 _index("line_due", line.c.due, where=at(Place.LATER))
 _index("line_capped", line.c.tenant, where=at(Place.CAPPED))
 _index("links_to_send", links.c.delivery_id, links.c.file_id, where=links.c.sealed_token.is_not(None), unique=True)
+_index("audit_once", audit.c.once, where=audit.c.once.is_not(None), unique=True)
+_index("links_of_tenant", links.c.tenant, links.c.expire_time, where=links.c.revoke_time.is_(None))
 _index("deliveries_due", deliveries.c.next_attempt_time, where=sa.literal_column("state = 'PENDING'", sa.Boolean))
 
 _c = exports.c

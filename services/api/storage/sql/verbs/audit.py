@@ -10,6 +10,7 @@ from services.api.ports.audit import AuditFilter, AuditPage, AuditPlace
 from services.api.storage.sql.listing import MAX_LOOKED_AT
 from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row
+from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import audit
 
 _c = audit.c
@@ -23,10 +24,16 @@ def append(db: sa.Connection, entries: Sequence[AuditEntry]) -> None:
     _insert.run_each(db, map(_row_of, entries))
 
 
-def append_all(db: sa.Connection, given: Sequence[Sequence[AuditEntry]]) -> list[None]:
-    """Add the entries of several callers. A ListVerb."""
-    append(db, [entry for entries in given for entry in entries])
-    return [None] * len(given)
+class AuditVerbs:
+    """The verbs that depend on the engine."""
+
+    def __init__(self, sql: Statements) -> None:
+        self._insert = Prepared(sql.dialect.insert_or_keep(audit).inline(), sets=_COLUMNS)
+
+    def add(self, db: sa.Connection, given: Sequence[Sequence[AuditEntry]]) -> list[None]:
+        """Add the entries of several callers, but none twice. A ListVerb."""
+        self._insert.run_each(db, [_row_of(entry) for entries in given for entry in entries])
+        return [None] * len(given)
 
 
 def page(
@@ -94,6 +101,7 @@ def _row_of(entry: AuditEntry) -> Mapping[str, Any]:
         "peer": entry.by.peer,
         "bytes": entry.bytes,
         "details": entry.details,
+        "once": entry.once or None,
     }
 
 
@@ -106,5 +114,6 @@ def _entry_of(row: Row) -> AuditEntry:
         by=Origin(row["principal"], row["request_id"], row["peer"]),
         bytes=row["bytes"],
         details=row["details"],
+        once=row["once"] or "",
         id=row["id"],
     )

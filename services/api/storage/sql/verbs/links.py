@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.audit import MAILS, NOBODY, Action, Origin, of_link, of_new_link
-from services.api.domain.links import DownloadLink
+from services.api.domain.links import MAX_LIVE_OF_EXPORT, MAX_STORED_OF_EXPORT, DownloadLink
+from services.api.domain.links import check_room as check_room_of
 from services.api.storage.sql.column_types import UtcTime
-from services.api.storage.sql.tables import links
+from services.api.storage.sql.tables import exports, links, live_links
 from services.api.storage.sql.verbs import audit
 
 _c = links.c
@@ -31,11 +32,15 @@ _to_send = sa.select(links).where(
     _c.sealed_token.is_not(None),
 )
 _valid = (_c.revoke_time.is_(None), _c.expire_time > _now)
+_of = sa.bindparam("of_export", type_=sa.Text)
+_stored = sa.select(_c.id).where(_c.export_id == _of)
+_live_ends = sa.select(_c.expire_time).where(_c.export_id == _of, *live_links(_now))
+_lock_export = sa.select(exports.c.id).where(exports.c.id == _of).with_for_update(key_share=True)
 _use_id = sa.bindparam("use_id", type_=sa.Text)
 _repeated = sa.and_(_c.last_use_id == _use_id, _c.last_use_time > sa.bindparam("since", type_=UtcTime))
 _use = (
     sa.update(links)
-    .where(_c.id == _id, *_valid, sa.not_(_repeated), sa.or_(_c.max_uses == 0, _c.uses < _c.max_uses))
+    .where(_c.id == _id, *live_links(_now), sa.not_(_repeated))
     .values(uses=_c.uses + 1, last_use_time=_now, last_use_id=_use_id)
     .returning(links)
 )
@@ -51,6 +56,15 @@ _redigest = (
     .where(_c.id == _id, _c.digest == sa.bindparam("digest_before", type_=sa.LargeBinary), _c.sealed_token.is_(None))
     .values(digest=sa.bindparam("digest_after", type_=sa.LargeBinary))
 )
+
+
+def check_room(db: sa.Connection, link: DownloadLink) -> None:
+    """Check that its export can have another link, and lock the export against other processes that do so."""
+    of = {"of_export": link.export_id}
+    db.execute(_lock_export, of)
+    ends = db.execute(_live_ends.limit(MAX_LIVE_OF_EXPORT), {**of, "now": link.create_time}).scalars().all()
+    stored = db.execute(_stored.limit(MAX_STORED_OF_EXPORT), of).all()
+    check_room_of(ends, len(stored), link.create_time)
 
 
 def add(db: sa.Connection, link: DownloadLink, *, by: Origin = NOBODY) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.export import Export
+from services.api.domain.links import DownloadLink
 from services.api.domain.notifications import notification_count
 from services.api.domain.quotas import Quota, Quotas, exceeded, window_start
 from services.api.domain.states import LEASABLE, Event, sources, target
@@ -14,9 +15,9 @@ from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.database import Columns
 from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.statements import Statements
-from services.api.storage.sql.tables import exports, in_states, usage
+from services.api.storage.sql.tables import exports, in_states, links, live_links, usage
 
-_c, _u = exports.c, usage.c
+_c, _u, _l = exports.c, usage.c, links.c
 _of_tenant = sa.bindparam("of_tenant", type_=sa.Text)
 _own = (_c.tenant == _of_tenant, _c.deleted_time.is_(None))
 _first_waiting = sa.select(_c.id).where(in_states(LEASABLE), *_own).limit(sa.bindparam("most", type_=sa.Integer))
@@ -27,6 +28,11 @@ _beside = sa.cast(_c.attachments["artifact", "size_bytes"].as_string(), sa.BigIn
 _kept = sa.select(sa.func.sum(_c.file_size_bytes + sa.func.coalesce(_beside, 0))).where(
     in_states({target(Event.COMPLETE)}), *_own, _c.file_expire_time > sa.bindparam("now", type_=UtcTime)
 )
+_live_links = sa.select(_l.id).where(_l.tenant == _of_tenant, *live_links(sa.bindparam("now", type_=UtcTime)))
+_some_live_links = sa.select(sa.func.count()).select_from(
+    _live_links.limit(sa.bindparam("most", type_=sa.Integer)).subquery()
+)
+_all_live_links = sa.select(sa.func.count()).select_from(_live_links.subquery())
 _used = sa.select(_u.used).where(
     _u.tenant == _of_tenant,
     _u.quota == sa.bindparam("of_quota", type_=sa.Text),
@@ -57,12 +63,22 @@ class UsageVerbs:
 
     def _check_waiting(self, db: sa.Connection, export: Export, most: int, pending: int) -> None:
         """Check under a lock: no other process counts the same exports meanwhile."""
-        if not self._one_writer:
-            row = {"tenant": export.tenant, "quota": Quota.WAITING.name, "window_start": export.create_time, "used": 0}
-            self._lock.run(db, row)
+        self._lock_tenant(db, export.tenant, Quota.WAITING, export.create_time)
         waiting = _waiting.scalar(db, {"of_tenant": export.tenant, "most": most}) + pending
         if waiting >= most:
             raise exceeded(Quota.WAITING, most, most, export.create_time)
+
+    def linked(self, db: sa.Connection, link: DownloadLink, most: int) -> None:
+        """Count a new link of a tenant that may have `most` which can be used. Raises QuotaExceeded."""
+        self._lock_tenant(db, link.tenant, Quota.LINKS, link.create_time)
+        of = {"of_tenant": link.tenant, "now": link.create_time, "most": most}
+        if db.execute(_some_live_links, of).scalar_one() >= most:
+            raise exceeded(Quota.LINKS, most, most, link.create_time)
+
+    def _lock_tenant(self, db: sa.Connection, tenant: str, quota: Quota, now: datetime) -> None:
+        """Let no other process count the same until this transaction ends."""
+        if not self._one_writer:
+            self._lock.run(db, {"tenant": tenant, "quota": quota.name, "window_start": now, "used": 0})
 
     def take(self, db: sa.Connection, tenant: str, quota: Quota, most: int, now: datetime, *, count: int = 1) -> None:
         start = window_start(quota, now)
@@ -79,6 +95,7 @@ class UsageVerbs:
             Quota.WAITING: db.execute(_all_waiting, of).scalar_one(),
             Quota.RUNNING: db.execute(_running, of).scalar_one(),
             Quota.KEPT_BYTES: self.kept_bytes(db, tenant, now),
+            Quota.LINKS: db.execute(_all_live_links, {**of, "now": now}).scalar_one(),
             **{quota: _used_of(db, tenant, quota, now) for quota in _COUNTED},
         }
 

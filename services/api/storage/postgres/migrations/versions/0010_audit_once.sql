@@ -1,0 +1,3 @@
+ALTER TABLE audit ADD COLUMN once TEXT COLLATE "C";
+
+CREATE UNIQUE INDEX audit_once ON audit (once) WHERE once IS NOT NULL

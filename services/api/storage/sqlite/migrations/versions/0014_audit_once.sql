@@ -1,0 +1,3 @@
+ALTER TABLE audit ADD COLUMN once TEXT;
+
+CREATE UNIQUE INDEX audit_once ON audit (once) WHERE once IS NOT NULL
