@@ -290,12 +290,20 @@ class TokenClaimUnusable(NotAllowed):
 
 @dataclass(unsafe_hash=True)
 class ProviderUnavailable(TryAgain):
-    """No token can be checked, because the keys of the provider are not known, or have not been read for too long."""
+    """The token cannot be checked.
+
+    The keys of the provider are not known, have not been read for too long, or may not be read again yet.
+    """
 
     reason = "PROVIDER_UNAVAILABLE"
     remedy = "try again; the operator may look at `exportd-api doctor`"
-    template = "the keys of the identity provider cannot be read, so that no token can be checked; try again"
-    delay_s = 5.0
+    template = "the keys of the identity provider are not known, or not this one; try again in {wait_s} s"
+    wait_s: int = 5
+
+    @property
+    def retry_after_s(self) -> float:
+        """When to try again."""
+        return float(self.wait_s)
 
 
 @dataclass(unsafe_hash=True)

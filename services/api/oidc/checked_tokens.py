@@ -49,11 +49,12 @@ class CheckedTokens:
     async def _check(self, text: str) -> _Checked:
         signed = parsed(text, self._settings.algorithms)
         claims = signed.claims
-        check_issuer(claims, self._settings)  # first, so that tokens of others do not cause the keys to be read
+        # First: tokens of others do not cause the keys to be read, and none outlives its time while they cannot be.
+        check_issuer(claims, self._settings)
+        check_time(claims, self._settings, self._wall())
         keys = await self._keys.of(signed.key_id, signed.algorithm)
         edition = self._keys.edition
         signed.check(keys)
-        check_time(claims, self._settings, self._wall())
         check_audience(claims, self._settings)
         times = {name: claims[name] for name in ("exp", "nbf", "iat") if name in claims}
         return _Checked(token_of(claims, self._settings), times, edition)

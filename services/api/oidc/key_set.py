@@ -48,6 +48,18 @@ class KeySet:
             return [key for key in fitting if key.key_id == key_id]
         return fitting if len(fitting) == 1 else []
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the keys, apart from those that have none."""
+        return frozenset(key.key_id for key in self.keys if key.key_id)
+
+    def has(self, key_id: str, algorithm: str) -> bool:
+        """Whether the set has the key that a token names, if only for another algorithm.
+
+        For a token without a key id: whether there is only one that it can mean.
+        """
+        return any(key.key_id == key_id for key in self.keys) if key_id else bool(self.of(key_id, algorithm))
+
 
 def read_keys(document: bytes, algorithms: Sequence[str]) -> KeySet:
     """Return the keys of a JWKS document that fit one of the algorithms.

@@ -1,6 +1,8 @@
 """The keys of a provider as a process knows them: read now and then, and kept while the provider is away."""
 
 import asyncio
+import math
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
@@ -13,11 +15,17 @@ from services.runtime import logs
 READ_EACH_S = 600.0
 """How often the keys are read. A key that the provider withdraws is used no longer than that."""
 
-READ_AGAIN_AFTER_S = 15.0
+READ_AGAIN_AFTER_S = 5.0
 """How soon after a failure."""
 
-UNKNOWN_EACH_S = 30.0
-"""The shortest time between two readings that a token with an unknown key causes: anybody can send such tokens."""
+UNKNOWN_EACH_S = 10.0
+"""The shortest time between two readings that a token with an unknown key causes: anybody can send such tokens.
+
+A new key of the provider is known at the latest so long after its first token, and the time of a reading.
+"""
+
+MAX_MISSED = 1000
+"""Of how many unknown keys a process remembers when they were first named."""
 
 
 class KeySource(Protocol):
@@ -37,6 +45,8 @@ class ProviderKeys:
         self._kept_s = kept.total_seconds()
         self._monotonic = monotonic
         self._keys: KeySet | None = None
+        self._withdrawn: frozenset[str] = frozenset()
+        self._missed: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._read_at = self._asked_at = float("-inf")
         self._reading: asyncio.Task[bool] | None = None
         self.edition = 0
@@ -49,13 +59,36 @@ class ProviderKeys:
     async def of(self, key_id: str, algorithm: str) -> Sequence[VerificationKey]:
         """Return the keys with which a token may be signed.
 
-        If there are none, the keys are read again, unless that was done a short while ago. Raises ProviderUnavailable.
+        If there are none, the keys are read again, unless that was done a short while ago: then nobody knows whether
+        the provider has such a key meanwhile. Raises ProviderUnavailable.
         """
-        if self.are_known and (known := self._current().of(key_id, algorithm)):
-            return known
-        if self._reading or self._monotonic() - self._asked_at >= UNKNOWN_EACH_S:
+        arrived = self._monotonic()
+        if self.are_known and self._current().has(key_id, algorithm):
+            return self._current().of(key_id, algorithm)
+        missed = self._missed_since((key_id, algorithm), arrived)
+        if self._reading or arrived - self._asked_at >= UNKNOWN_EACH_S:
             await self.read()
-        return self._current().of(key_id, algorithm)
+        current = self._current()
+        if not current.has(key_id, algorithm) and self._read_at < missed:
+            raise ProviderUnavailable(self._wait_s())
+        return current.of(key_id, algorithm)
+
+    def _missed_since(self, key: tuple[str, str], now: float) -> float:
+        """Return when a token first named a key that is not known. A set that was read later is certain not to have it.
+
+        Random ids can push others out; then the answer for those is again that nobody knows. Keys that the provider has
+        withdrawn are never pushed out: what was begun with them must end.
+        """
+        if key[0] in self._withdrawn:
+            return float("-inf")
+        since = self._missed.setdefault(key, now)
+        if len(self._missed) > MAX_MISSED:
+            self._missed.popitem(last=False)
+        return since
+
+    def _wait_s(self) -> int:
+        """Return when the keys may be read again for an unknown one, in seconds from now."""
+        return max(1, math.ceil(self._asked_at + UNKNOWN_EACH_S - self._monotonic()))
 
     async def run(self) -> None:
         """Read the keys repeatedly."""
@@ -92,5 +125,7 @@ class ProviderKeys:
     def _take(self, keys: KeySet, began: float) -> None:
         if keys != self._keys:
             self.edition += 1
+            self._withdrawn = (self._keys.ids if self._keys else frozenset()) - keys.ids
+            self._missed = OrderedDict((key, at) for key, at in self._missed.items() if not keys.has(*key))
             logs.get().info("provider_keys_read", keys=len(keys.keys), ignored=keys.ignored)
         self._keys, self._read_at = keys, began

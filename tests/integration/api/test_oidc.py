@@ -31,6 +31,7 @@ from tests.patience import PATIENCE_S
 from tests.servers.oidc_provider import DISCOVERY, KEYS, ServedProvider, provider_in
 
 __all__ = ["keys"]
+LIST_ALL = export_service_pb2.ListExportsRequest()
 CREATE = export_service_pb2.CreateExportRequest(uri="/shops/7/orders", format=export_pb2.FORMAT_CSV)
 EVERY_SCOPE = "exportd:create exportd:read exportd:cancel exportd:operate exportd:keys exportd:all-tenants"
 Metadata = list[tuple[str, str]]
@@ -146,12 +147,61 @@ async def test_new_keys_are_found_and_withdrawn_ones_are_forgotten(
     provider.issuer.rotate("second")
     new = bearer(provider)
     assert await reason(api, old) == "OK"
-    assert await reason(api, new) == "TOKEN_INVALID"  # they were read a moment ago
     before = provider.asked.count(KEYS)
-    clock.now += timedelta(seconds=UNKNOWN_EACH_S)
+    refusal = await refused(api.exports.ListExports(LIST_ALL, metadata=new))  # they were read a moment ago
+    assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "PROVIDER_UNAVAILABLE")
+    assert 0 < int(refusal.metadata["wait_s"]) <= UNKNOWN_EACH_S
+    assert provider.asked.count(KEYS) == before
+    clock.now += timedelta(seconds=int(refusal.metadata["wait_s"]))
     assert await reason(api, new) == "OK"
     assert await reason(api, old) == "TOKEN_INVALID"
     assert provider.asked.count(KEYS) == before + 1
+    clock.now += timedelta(seconds=UNKNOWN_EACH_S)
+    assert await reason(api, old) == "TOKEN_INVALID"
+    assert await reason(api, bearer(provider, sub="of a new key")) == "OK"
+
+
+async def test_whoever_sends_unknown_keys_does_not_keep_a_new_one_from_being_found(
+    api: Api, provider: ServedProvider, clock: Clock
+) -> None:
+    """The flood causes each reading that may be; every one of them reads the new key, too."""
+    assert await reason(api, bearer(provider)) == "OK"
+    await _reread(api, provider, clock)
+    provider.issuer.rotate("second")
+    new, rotated, before = bearer(provider), clock.now, provider.asked.count(KEYS)
+    answers = []
+    while (answer := await reason(api, new)) != "OK":
+        answers.append(answer)
+        clock.now += timedelta(seconds=1)
+        await _unknown(api, provider, f"random {len(answers)}")
+        assert clock.now - rotated <= timedelta(seconds=UNKNOWN_EACH_S)
+    assert set(answers) == {"PROVIDER_UNAVAILABLE"}
+    assert provider.asked.count(KEYS) == before + 1
+
+
+async def test_a_token_that_has_expired_is_refused_for_that_whatever_is_known_of_its_key(
+    api: Api, provider: ServedProvider, clock: Clock
+) -> None:
+    assert await reason(api, bearer(provider)) == "OK"
+    past = int(clock.now.timestamp()) - 3600
+    provider.issuer.rotate("second")
+    assert await reason(api, bearer(provider, iat=past - 60, nbf=past - 60, exp=past)) == "TOKEN_EXPIRED"
+
+
+async def test_while_the_provider_is_away_an_unknown_key_is_not_called_invalid(
+    api: Api, provider: ServedProvider, clock: Clock
+) -> None:
+    assert await reason(api, bearer(provider)) == "OK"
+    provider.issuer.rotate("second")
+    provider.answers = {DISCOVERY: _status(503), KEYS: _status(503)}
+    clock.now += timedelta(seconds=UNKNOWN_EACH_S)
+    assert await reason(api, bearer(provider)) == "PROVIDER_UNAVAILABLE"
+    provider.answers.clear()
+    clock.now += timedelta(seconds=UNKNOWN_EACH_S)
+    assert await reason(api, bearer(provider)) == "OK"
+    assert await _unknown(api, provider, "third") == "PROVIDER_UNAVAILABLE"
+    clock.now += timedelta(seconds=UNKNOWN_EACH_S)
+    assert await _unknown(api, provider, "third") == "TOKEN_INVALID"
 
 
 async def test_the_last_keys_are_used_while_the_provider_is_away_but_not_for_ever(
@@ -328,9 +378,14 @@ async def _reread(api: Api, provider: ServedProvider, clock: Clock) -> None:
     """Have the api read the keys, as anybody can."""
     clock.now += timedelta(seconds=UNKNOWN_EACH_S)
     before = len(provider.asked)
-    unknown = provider.issuer.token({"kid": "unknown"})
-    assert await reason(api, [("authorization", f"Bearer {unknown}")]) in ("TOKEN_INVALID", "PROVIDER_UNAVAILABLE")
+    assert await _unknown(api, provider, "unknown") in ("TOKEN_INVALID", "PROVIDER_UNAVAILABLE")
     assert len(provider.asked) > before
+
+
+async def _unknown(api: Api, provider: ServedProvider, key_id: str) -> str:
+    """What a token is answered that names a key the provider does not have."""
+    unknown = provider.issuer.token({"kid": key_id})
+    return await reason(api, [("authorization", f"Bearer {unknown}")])
 
 
 async def _raise(error: grpc.aio.AioRpcError) -> None:

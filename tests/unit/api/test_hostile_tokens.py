@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from services.api.domain.tokens import Token
 from services.api.oidc.checked_tokens import CheckedTokens
 from services.api.oidc.key_set import KeySet, read_keys
-from services.api.oidc.known_keys import ProviderKeys
+from services.api.oidc.known_keys import MAX_MISSED, UNKNOWN_EACH_S, ProviderKeys
 from services.api.oidc.settings import OidcSettings
 from services.api.oidc.signed import MAX_TOKEN_CHARACTERS
-from services.contract.errors import ExportdError
+from services.contract.errors import ExportdError, ProviderUnavailable
 from services.runtime.settings import SettingsReader
 from tests.servers.oidc_provider import (
     AUDIENCE,
@@ -54,10 +54,12 @@ class Given:
     def __init__(self, algorithms: tuple[str, ...]) -> None:
         self.algorithms = algorithms
         self.read = 0
+        self.withdrawn = ""
 
     async def keys(self) -> KeySet:
         self.read += 1
-        return read_keys(json.dumps({"keys": PUBLISHED}).encode(), self.algorithms)
+        keys = [key for key in PUBLISHED if not self.withdrawn or key.get("kid") != self.withdrawn]
+        return read_keys(json.dumps({"keys": keys}).encode(), self.algorithms)
 
 
 def settings(**more: str) -> OidcSettings:
@@ -297,7 +299,7 @@ async def test_no_token_causes_the_keys_to_be_read_again_and_again() -> None:
             await tokens.check(by(ISSUER.key, {"kid": f"random {at}"}))
         with pytest.raises(ExportdError):
             await tokens.check(by(ISSUER.key, {"kid": f"of another {at}"}, iss="https://attacker.example"))
-    assert source.read == 4  # at 0, 30, 60 and 90 s
+    assert source.read == 12  # at 0, 10, 20 s and so on
 
 
 def test_hmac_and_none_cannot_be_pinned() -> None:
@@ -315,6 +317,55 @@ def test_a_token_without_a_kid_needs_a_set_of_one_key() -> None:
     assert one.of("", "RS256") == one.of("first", "RS256") == list(one.keys)
     two = replace(one, keys=(*one.keys, replace(one.keys[0], key_id="second")))
     assert two.of("", "RS256") == []
+
+
+async def test_a_key_that_is_known_for_another_algorithm_is_refused_at_once() -> None:
+    source, clock = Given(settings().algorithms), [0.0]
+    keys = ProviderKeys(source, timedelta(days=1), lambda: clock[0])
+    assert await keys.of("first", "RS256")
+    clock[0] = 1000.0
+    for key_id, algorithm in (("elliptic", "RS256"), ("of PS256", "RS256")):
+        assert await keys.of(key_id, algorithm) == []
+    assert source.read == 1
+
+
+async def test_an_unknown_key_is_certain_to_be_unknown_once_the_keys_were_read_after_it_was_first_named() -> None:
+    source, clock = Given(settings().algorithms), [0.0]
+    keys = ProviderKeys(source, timedelta(days=1), lambda: clock[0])
+    assert await keys.of("first", "RS256")
+    clock[0] = 1.0
+    for _ in range(2):
+        with pytest.raises(ProviderUnavailable) as wait:
+            await keys.of("old", "RS256")
+        assert wait.value.wait_s == UNKNOWN_EACH_S - 1
+    for _ in range(2):
+        clock[0] += UNKNOWN_EACH_S
+        assert await keys.of("old", "RS256") == []
+        clock[0] += 1
+        assert await keys.of("old", "RS256") == []
+    for at in range(MAX_MISSED):
+        with pytest.raises(ProviderUnavailable):
+            await keys.of(f"random {at}", "RS256")
+    with pytest.raises(ProviderUnavailable):
+        await keys.of("old", "RS256")
+    assert source.read == 3
+
+
+async def test_a_withdrawn_key_is_unknown_for_certain_however_many_others_are_asked_for() -> None:
+    source, clock = Given(settings().algorithms), [0.0]
+    keys = ProviderKeys(source, timedelta(days=1), lambda: clock[0])
+    assert await keys.of("elliptic", "ES256")
+    clock[0] += 1000
+    source.withdrawn = "elliptic"
+    assert await keys.read()
+    clock[0] += 1
+    for at in range(MAX_MISSED + 1):
+        with pytest.raises(ProviderUnavailable):
+            await keys.of(f"random {at}", "RS256")
+    assert await keys.of("elliptic", "ES256") == []
+    source.withdrawn = ""
+    clock[0] += UNKNOWN_EACH_S
+    assert await keys.of("elliptic", "ES256")
 
 
 KEY_SETS: dict[str, bytes] = {

@@ -119,7 +119,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_TOKEN_CLAIM_UNUSABLE: _ErrorReason.ValueType  # 43
     """PERMISSION_DENIED. The token is valid, but has no tenant or collections, or none that can be used. Metadata: claim, why."""
     ERROR_REASON_PROVIDER_UNAVAILABLE: _ErrorReason.ValueType  # 44
-    """UNAVAILABLE. The keys of the identity provider cannot be read, so that no token can be checked; retry."""
+    """UNAVAILABLE. The keys of the identity provider cannot be read, or not again yet, so that the token cannot be checked; retry. Metadata: wait_s."""
     ERROR_REASON_LINK_NOT_FOUND: _ErrorReason.ValueType  # 45
     """NOT_FOUND. There is no such download link, or it is not valid any more: it was revoked, used up or has expired, or its file is gone. A
     caller with a key gets it for a link of another tenant, too.
@@ -227,7 +227,7 @@ ERROR_REASON_TOKEN_WRONG_AUDIENCE: ErrorReason.ValueType  # 42
 ERROR_REASON_TOKEN_CLAIM_UNUSABLE: ErrorReason.ValueType  # 43
 """PERMISSION_DENIED. The token is valid, but has no tenant or collections, or none that can be used. Metadata: claim, why."""
 ERROR_REASON_PROVIDER_UNAVAILABLE: ErrorReason.ValueType  # 44
-"""UNAVAILABLE. The keys of the identity provider cannot be read, so that no token can be checked; retry."""
+"""UNAVAILABLE. The keys of the identity provider cannot be read, or not again yet, so that the token cannot be checked; retry. Metadata: wait_s."""
 ERROR_REASON_LINK_NOT_FOUND: ErrorReason.ValueType  # 45
 """NOT_FOUND. There is no such download link, or it is not valid any more: it was revoked, used up or has expired, or its file is gone. A
 caller with a key gets it for a link of another tenant, too.
