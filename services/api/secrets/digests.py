@@ -2,7 +2,7 @@
 
 import hmac
 
-from services.api.secrets.ring import ID_BYTES, UNNAMED, ServerKey
+from services.api.secrets.ring import ID_BYTES, UNNAMED, KeyState, ServerKey
 from services.api.secrets.server_keys import Derived, ServerKeys
 
 DIGEST_BYTES = 32
@@ -32,9 +32,13 @@ class Digests:
         key = self._keys.find(key_of(digest))
         return key is not None and hmac.compare_digest(digest, self._with(key, text))
 
-    def is_of_primary(self, digest: bytes) -> bool:
-        """Whether a digest was computed with the primary key."""
-        return key_of(digest) == self._keys.primary.id
+    def is_outdated(self, digest: bytes) -> bool:
+        """Whether a digest was computed with a retired key.
+
+        One with a new key is not: it is from a process that has made this key the primary one already.
+        """
+        key = self._keys.find(key_of(digest))
+        return key is not None and key.state is KeyState.RETIRED
 
     def _with(self, key: ServerKey, text: bytes) -> bytes:
         return key.mark + hmac.digest(self._derived.of(key), text, "sha256")

@@ -37,9 +37,9 @@ class KeyDigests:
         """Whether `text` is the text of this key or link. The comparison takes constant time."""
         return self._digests.fits(stored.digest, text.encode())
 
-    def is_of_primary(self, stored: Digested) -> bool:
-        """Whether the stored digest was computed with the server's primary key."""
-        return self._digests.is_of_primary(stored.digest)
+    def is_outdated(self, stored: Digested) -> bool:
+        """Whether the stored digest was computed with a key of the server that is retired."""
+        return self._digests.is_outdated(stored.digest)
 
 
 def new_text(holder: Holder) -> str:

@@ -175,7 +175,7 @@ class KnownKeys:
         if key is None or not self._digests.fits(key, text):
             self._known.pop(text, None)
             return None
-        if not self._digests.is_of_primary(key):
+        if self._digests.is_outdated(key):
             await self._rekeyed(key, text)
         if len(self._known) >= MAX_LOOKED_UP:
             self._known.clear()

@@ -1,5 +1,6 @@
 """The server's keys: their ring, its written form, and what was sealed and digested with each of them."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from services.api.notify.signing import CallbackSecrets
 from services.api.secrets import ring_text
 from services.api.secrets.digests import Digests
+from services.api.secrets.keys import KeyDigests
 from services.api.secrets.page_tokens import LASTS, PageTokens
 from services.api.secrets.passwords import PasswordKeyUnknown, Passwords
 from services.api.secrets.ring import MAX_KEYS, KeyRing, KeyState, RotationRefused, id_of
@@ -151,3 +153,16 @@ def test_an_unknown_key_is_looked_for_again_but_not_all_the_time() -> None:
 
 def test_no_repr_shows_a_key() -> None:
     assert repr(SECOND) not in repr(TWICE) + repr(ServerKeys(TWICE))
+
+
+def test_a_digest_is_outdated_with_a_retired_key_and_not_with_one_that_others_use_already() -> None:
+    ahead, behind = KeyDigests(ServerKeys(ROTATED)), KeyDigests(ServerKeys(ADDED))
+    old, new = _Stored(behind.of("text")), _Stored(ahead.of("text"))
+    assert [each.fits(stored, "text") for each in (ahead, behind) for stored in (old, new)] == [True] * 4
+    outdated = [(each, stored) for each in (ahead, behind) for stored in (old, new) if each.is_outdated(stored)]
+    assert outdated == [(ahead, old)]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    digest: bytes
