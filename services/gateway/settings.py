@@ -68,6 +68,7 @@ def from_env(environ: Mapping[str, str]) -> GatewaySettings:
         ),
         limits=Limits(
             connections=read.integer("EXPORTD_GATEWAY_MAX_CONNECTIONS", 1024, 1, 65_536),
+            connections_of_address=read.integer("EXPORTD_GATEWAY_MAX_CONNECTIONS_OF_ADDRESS", 0, 0, 65_536),
             idle=read.seconds("EXPORTD_GATEWAY_IDLE_TIMEOUT_S", 30, 0.1, 3600),
             body=read.seconds("EXPORTD_GATEWAY_BODY_TIMEOUT_S", 30, 0.1, 3600),
         ),

@@ -24,6 +24,8 @@ HELP: Mapping[str, str] = {
     ),
     "EXPORTD_METRICS_BEYOND_LOOPBACK": "`yes` lets that address be any; metrics have no TLS and no credentials.",
     "EXPORTD_GATEWAY_MAX_CONNECTIONS": "Connections of each process at the same time; more are closed at once.",
+    "EXPORTD_GATEWAY_MAX_CONNECTIONS_OF_ADDRESS": "Connections of each process at the same time from one address ("
+    "IPv6: from a /64 network); more are closed at once. 0: no limit, as behind a proxy, whose address all have.",
     "EXPORTD_GATEWAY_IDLE_TIMEOUT_S": "How long a connection may take until the head of its next request is complete.",
     "EXPORTD_GATEWAY_BODY_TIMEOUT_S": "How long the body of a request may take to arrive.",
     "EXPORTD_GATEWAY_CALL_TIMEOUT_S": "How long the api may take to answer a call that is no stream.",

@@ -17,6 +17,18 @@ It is enough for hundreds of leases, or for sixteen jobs with the most columns.
 """
 
 
+MAX_CONNECTIONS = 8192
+"""Connections to a port at the same time; gRPC closes more at once. It does not count them by address."""
+
+MAX_STREAMS_OF_CONNECTION = 4096
+"""Calls over one connection at the same time; a client holds more back. A gateway has one for all its callers."""
+
+IDLE = timedelta(minutes=10)
+"""A connection without calls is closed after this time. A client opens another one when it needs it."""
+
+HANDSHAKE_WITHIN = timedelta(seconds=10)
+"""How long a new connection may take until it can carry calls. gRPC would wait for two minutes."""
+
 MAX_METADATA_BYTES = 16 * 1024
 """Metadata that a call may have: a token of 8 KiB, and some more. gRPC refuses some of the calls that have more."""
 
@@ -28,7 +40,11 @@ def server_options(max_receive_bytes: int, connection_age: timedelta, *, shares_
     on the old one may end there, however long they take.
     """
     return [
-        ("grpc.max_connection_age_ms", connection_age // timedelta(milliseconds=1)),
+        ("grpc.max_connection_age_ms", _ms(connection_age)),
+        ("grpc.max_connection_idle_ms", _ms(IDLE)),
+        ("grpc.server_handshake_timeout_ms", _ms(HANDSHAKE_WITHIN)),
+        ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
+        ("grpc.max_concurrent_streams", MAX_STREAMS_OF_CONNECTION),
         ("grpc.so_reuseport", int(shares_port)),
         ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),  # beyond gRPC's own limit calls end without a reason
         ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),
@@ -37,6 +53,10 @@ def server_options(max_receive_bytes: int, connection_age: timedelta, *, shares_
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
     ]
+
+
+def _ms(length: timedelta) -> int:
+    return length // timedelta(milliseconds=1)
 
 
 def client_options() -> Options:

@@ -17,8 +17,11 @@ MAX_HEADERS = 64
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Most connections at the same time, and the longest times for the head and the body of a request."""
+    """Most connections at the same time, in all and from one address (0: as many as in all), and the longest times for
+    the head and the body of a request.
+    """
 
     connections: int = 1024
+    connections_of_address: int = 0
     idle: timedelta = timedelta(seconds=30)
     body: timedelta = timedelta(seconds=30)

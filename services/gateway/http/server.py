@@ -9,6 +9,7 @@ from weakref import WeakSet
 from aiohttp import web
 
 from services.gateway.http.connection import Connection
+from services.gateway.http.holders import holder_of
 from services.gateway.http.limits import MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADERS, MAX_LINE_BYTES, Limits
 from services.gateway.http.middleware import Around, complete_headers
 from services.gateway.http.stalled_readers import StalledReaders
@@ -78,9 +79,20 @@ class HttpServer:
         if self.connections >= self._limits.connections:
             self._metrics.refused_connections.inc()
             return _Closed()
-        beginning = _Beginning(self._connection)
+        beginning = _Beginning(self._admitted)
         self._beginning.add(beginning)
         return beginning
+
+    def _admitted(self, transport: asyncio.BaseTransport) -> asyncio.Protocol:
+        """Return what serves a connection whose TLS handshake has ended.
+
+        Before, the address is not known: handshakes are limited in number and time only.
+        """
+        most, address = self._limits.connections_of_address, holder_of(transport)
+        if most and sum(holder_of(each) == address for each in self._transports()) >= most:
+            self._metrics.refused_connections.inc()
+            return _Closed()
+        return self._connection()
 
     def _connection(self) -> Connection:
         server: Any = self._runner.server if self._runner else None
@@ -128,11 +140,11 @@ class _Beginning(asyncio.Protocol):
     Only the event loop holds it, so that it is gone at once if the handshake fails.
     """
 
-    def __init__(self, make: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, make: Callable[[asyncio.BaseTransport], asyncio.Protocol]) -> None:
         self._make = make
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        handler = self._make()
+        handler = self._make(transport)
         transport.set_protocol(handler)
         handler.connection_made(transport)
 

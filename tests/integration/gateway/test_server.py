@@ -14,6 +14,7 @@ from google.rpc import code_pb2
 
 from exportd_client.errors import ExportdError
 from services.contract.status import BY_REASON, CODES
+from services.gateway.http.holders import holder_of
 from services.gateway.http.problems import status_of
 from services.gateway.settings import from_env
 from services.runtime.settings import SettingsError
@@ -190,6 +191,53 @@ class TestConnections:
         await gateway.json("GET", "/healthz")  # the session keeps this connection
         assert await raw(gateway, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n") == b""
         await gateway.json("GET", "/healthz")
+
+
+class TestConnectionsOfAnAddress:
+    @pytest.fixture
+    def gateway_settings(self) -> Mapping[str, str]:
+        return {"EXPORTD_GATEWAY_MAX_CONNECTIONS_OF_ADDRESS": "2"}
+
+    async def test_one_too_many_is_closed_and_others_are_served(self, gateway: Gateway) -> None:
+        host, _, port = gateway.url.removeprefix("http://").rpartition(":")
+        request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+        async def answer(source: str) -> bytes:
+            reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
+            writer.write(request)
+            async with asyncio.timeout(PATIENCE_S):
+                try:
+                    return await reader.read(12)
+                except ConnectionError:
+                    return b""
+                finally:
+                    writer.close()
+
+        await gateway.json("GET", "/healthz")  # the session keeps this connection
+        with socket.create_connection((host, int(port))) as held:
+            held.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert (await asyncio.to_thread(held.recv, 12)) == b"HTTP/1.1 200"
+            assert [await answer(source) for source in ("127.0.0.1", "127.0.0.2")] == [b"", b"HTTP/1.1 200"]
+        async with asyncio.timeout(PATIENCE_S):
+            while await answer("127.0.0.1") == b"":
+                await asyncio.sleep(0.01)  # until the gateway has seen the end of the connection
+        await gateway.json("GET", "/healthz")
+
+
+@pytest.mark.parametrize(
+    ("peer", "holder"),
+    [
+        (("192.0.2.7", 1), "192.0.2.7"),
+        (("::ffff:192.0.2.7", 1, 0, 0), "192.0.2.7"),
+        (("2001:db8:1:2:3::4", 1, 0, 0), "2001:db8:1:2::/64"),
+        (("2001:db8:1:2:ffff::", 1, 0, 0), "2001:db8:1:2::/64"),
+        (("fe80::1%lo", 1, 0, 1), "fe80::/64"),
+        ("/a/socket", ""),
+        (None, ""),
+    ],
+)
+async def test_a_holder_is_an_address_or_the_network_of_one(peer: object, holder: str) -> None:
+    assert holder_of(asyncio.BaseTransport({"peername": peer})) == holder
 
 
 async def test_a_caller_that_does_not_read_is_cut_off(
