@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         Unreachable,
         Violation,
     )
+    from exportd_client.key_command import key_of_command
     from exportd_client.patience import Patience
     from exportd_client.sources import Download, OnBytes, Source
     from exportd_client.sync.client import SyncExportClient
@@ -138,6 +139,7 @@ _NAMES = {
         "Unreachable",
         "Violation",
     ),
+    "exportd_client.key_command": ("key_of_command",),
     "exportd_client.patience": ("Patience",),
     "exportd_client.sources": ("Download", "OnBytes", "Source"),
     "exportd_client.sync.client": ("SyncExportClient",),
@@ -212,6 +214,7 @@ __all__ = [
     "Violation",
     "Worker",
     "XlsxOptions",
+    "key_of_command",
     "name_of",
     "state_name",
 ]

@@ -10,6 +10,7 @@ import pytest
 from exportd.v1 import export_service_pb2 as service
 from exportd_client.channel import with_port
 from exportd_client.cli.program import COMMANDS, program
+from exportd_client.key_command import key_of_command
 from tests.unit.client.fake_export_service import FakeExportService
 from tests.unit.client.program import CONTENT, Exportctl, names_in
 
@@ -204,3 +205,48 @@ async def test_a_token_comes_from_its_file_and_says_the_tenant(
     for words in (["--token-file", tmp_path / "none"], ["--token-file", file, "--api-key-file", file]):
         refused = await exportctl(*words, "list")
         assert (refused.code, len(fake.calls)) == (2, 2), refused.err
+
+
+async def test_a_key_comes_from_a_command_that_runs_without_a_shell(
+    exportctl: Exportctl, fake: FakeExportService, tmp_path: Path
+) -> None:
+    command = f"printf '%s\\nuser: me\\n' 'exd_$(touch {tmp_path}/run);'"
+    assert (await exportctl("--api-key-command", command, "list")).code == 0
+    assert (await exportctl("list", EXPORTD_API_KEY_COMMAND=command, EXPORTD_API_KEY="exd_another")).code == 0
+    assert {metadata["authorization"] for _, metadata, _ in fake.calls} == {f"Bearer exd_$(touch {tmp_path}/run);"}
+    assert all("x-exportd-tenant" not in metadata for _, metadata, _ in fake.calls)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("sh -c 'echo exd_secret; exit 3'", "ended with 3"),
+        ("/nowhere/vault read exportd", "cannot be started (No such file or directory)"),
+        ("echo 'unended", "cannot be started (the command is malformed)"),
+        (" ", "cannot be started (the command is malformed)"),
+        ("true", "prints none"),
+        ("head -c 100000 /dev/zero", "prints none"),
+        ("echo ключ", "prints none"),
+    ],
+)
+async def test_a_command_that_gives_no_key_is_said_and_nothing_is_called(
+    exportctl: Exportctl, fake: FakeExportService, command: str, why: str
+) -> None:
+    refused = await exportctl("--api-key-command", command, "list")
+    assert (refused.code, why in refused.err, "exd_secret" in refused.err) == (2, True, False), refused.err
+    assert fake.calls == []
+
+
+def test_a_command_that_does_not_end_is_ended() -> None:
+    with pytest.raises(ValueError, match=r"did not end within 0\.2 s"):
+        key_of_command("sleep 600", timeout=0.2)
+
+
+async def test_there_is_one_source_of_a_key(exportctl: Exportctl, fake: FakeExportService, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("exd_key\n")
+    for option in ("--api-key-file", "--token-file"):
+        refused = await exportctl("--api-key-command", "echo exd_other", option, file, "list")
+        assert (refused.code, "give one of them" in refused.err) == (2, True), refused.err
+    assert fake.calls == []

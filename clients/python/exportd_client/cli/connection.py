@@ -10,11 +10,13 @@ import click
 from exportd_client import ApiKey, ExportClient, Patience, Tls
 from exportd_client.channel import Endpoint, endpoint
 from exportd_client.cli.options import API_KEY, DEFAULTS, chosen
+from exportd_client.key_command import key_of_command
 
 CONNECTION = (
     "target",
     "tenant",
     "api_key_file",
+    "api_key_command",
     "token_file",
     "tls_authority",
     "tls_server_name",
@@ -55,9 +57,15 @@ def _tls(given: Mapping[str, str]) -> Tls | bool:
 
 
 def _api_key(given: Mapping[str, str]) -> str:
-    """Return the key from the file, otherwise from the environment; empty if there is none."""
+    """Return the key from the file, from the command, otherwise from the environment; empty if there is none."""
+    if given["api_key_file"] and given["api_key_command"]:
+        raise ValueError("there are --api-key-file and --api-key-command: give one of them")
     if given["api_key_file"]:
         return _content(Path(given["api_key_file"]))
+    if given["api_key_command"] and given["token_file"]:
+        raise ValueError("there are --api-key-command and --token-file: give one of them")
+    if given["api_key_command"]:
+        return key_of_command(given["api_key_command"])
     return "" if given["token_file"] else os.environ.get(API_KEY, "").strip()
 
 

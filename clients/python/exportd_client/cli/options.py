@@ -13,6 +13,7 @@ DEFAULTS = {
     "tenant": "default",
     "output": "text",
     "api_key_file": "",
+    "api_key_command": "",
     "token_file": "",
     "tls_authority": "",
     "tls_server_name": "",
@@ -89,6 +90,12 @@ def shared_options(command: Decorated) -> Decorated:
             type=Text(),
             envvar="EXPORTD_TOKEN_FILE",
             help="File with a token of your identity provider, instead of an API key. Read again with each call.",
+        ),
+        _shared(
+            "--api-key-command",
+            type=Text(),
+            envvar="EXPORTD_API_KEY_COMMAND",
+            help="Command that prints your API key, such as the client of a vault. It runs without a shell.",
         ),
         _shared("--api-key-file", type=Text(), envvar="EXPORTD_API_KEY_FILE", help="File with your API key."),
         _shared(
