@@ -12,7 +12,7 @@ from exportd.v1.export_service_pb2 import CancelExportRequest
 from services.api.commands import keys
 from services.api.ports.audit import AuditFilter
 from services.api.storage.datadir import DataDirectory
-from services.api.storage.sql.stores import SqlAuditStore
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.integration.api.conftest import CATALOG, Api
 from tests.integration.api.test_exportctl_operating import exportctl
@@ -80,7 +80,7 @@ async def test_keys_that_are_made_without_a_server_are_entered_with_the_user_of_
     for _ in range(2):
         assert await asyncio.to_thread(keys.run, ["revoke", id_], environ, io.StringIO(), err) == 0
     async with await SqliteDatabase.open(DataDirectory.database_in(tmp_path / "data")) as database:
-        entries = (await SqlAuditStore(database).page(AuditFilter(resource=id_), None, 10)).entries
+        entries = (await sql_store(database).audit.page(AuditFilter(resource=id_), None, 10)).entries
     assert [each.action.name for each in entries if each.action] == ["KEY_REVOKED", "KEY_CREATED"]
     user = pwd.getpwuid(os.getuid()).pw_name
     assert {each.by.principal for each in entries} == {f"local:{user}"}
