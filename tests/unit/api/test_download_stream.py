@@ -79,7 +79,7 @@ async def sent(  # noqa: PLR0917
         file = replace(file, artifact=replace(file.artifact, sha256=sha256, size_bytes=reader.size_bytes))
     context: Any = caller  # that of a call has far more
     download = Download(export, file, reader, offset, reader.size_bytes, Seals().inspection(sha256) if sha256 else None)
-    await send(Sending(download, NOBODY, START), context, budget or PieceBudget(), lambda: caller.now)
+    await send(Sending("d1", download, NOBODY, START), context, budget or PieceBudget(), lambda: caller.now)
     return caller
 
 
