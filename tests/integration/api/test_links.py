@@ -453,8 +453,9 @@ async def test_links_beyond_the_quota_are_refused_with_the_figure_and_when_to_co
 
 
 async def test_one_link_is_not_used_without_end_and_others_are_usable_meanwhile(
-    links: Links, export: export_pb2.Export, clock: Clock
+    links: Links, export: export_pb2.Export, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("services.api.rpc.links.pace.SECONDS_A_USE", 600)  # longer than the test takes
     made, other = [await links.create(export_id=export.id) for _ in range(2)]
     ticket = await links.use(made.token)
     used = 1

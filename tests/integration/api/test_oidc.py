@@ -173,7 +173,7 @@ async def test_whoever_sends_unknown_keys_does_not_keep_a_new_one_from_being_fou
     while (answer := await reason(api, new)) != "OK":
         answers.append(answer)
         clock.now += timedelta(seconds=1)
-        await _unknown(api, provider, f"random {len(answers)}")
+        await _unknown(api, provider, clock, f"random {len(answers)}")
         assert clock.now - rotated <= timedelta(seconds=UNKNOWN_EACH_S)
     assert set(answers) == {"PROVIDER_UNAVAILABLE"}
     assert provider.asked.count(KEYS) == before + 1
@@ -199,9 +199,9 @@ async def test_while_the_provider_is_away_an_unknown_key_is_not_called_invalid(
     provider.answers.clear()
     clock.now += timedelta(seconds=UNKNOWN_EACH_S)
     assert await reason(api, bearer(provider)) == "OK"
-    assert await _unknown(api, provider, "third") == "PROVIDER_UNAVAILABLE"
+    assert await _unknown(api, provider, clock, "third") == "PROVIDER_UNAVAILABLE"
     clock.now += timedelta(seconds=UNKNOWN_EACH_S)
-    assert await _unknown(api, provider, "third") == "TOKEN_INVALID"
+    assert await _unknown(api, provider, clock, "third") == "TOKEN_INVALID"
 
 
 async def test_the_last_keys_are_used_while_the_provider_is_away_but_not_for_ever(
@@ -378,13 +378,13 @@ async def _reread(api: Api, provider: ServedProvider, clock: Clock) -> None:
     """Have the api read the keys, as anybody can."""
     clock.now += timedelta(seconds=UNKNOWN_EACH_S)
     before = len(provider.asked)
-    assert await _unknown(api, provider, "unknown") in ("TOKEN_INVALID", "PROVIDER_UNAVAILABLE")
+    assert await _unknown(api, provider, clock, "unknown") in ("TOKEN_INVALID", "PROVIDER_UNAVAILABLE")
     assert len(provider.asked) > before
 
 
-async def _unknown(api: Api, provider: ServedProvider, key_id: str) -> str:
+async def _unknown(api: Api, provider: ServedProvider, clock: Clock, key_id: str) -> str:
     """What a token is answered that names a key the provider does not have."""
-    unknown = provider.issuer.token({"kid": key_id})
+    unknown = provider.issuer.token({"kid": key_id}, exp=clock.now.timestamp() + 300)
     return await reason(api, [("authorization", f"Bearer {unknown}")])
 
 
