@@ -240,7 +240,7 @@ async def test_a_command_that_gives_no_key_is_said_and_nothing_is_called(
 
 def test_a_command_that_does_not_end_is_ended() -> None:
     with pytest.raises(ValueError, match=r"did not end within 0\.2 s"):
-        key_of_command("sleep 600", timeout=0.2)
+        key_of_command("sleep 600", timeout=0.2)  # it never does
 
 
 async def test_there_is_one_source_of_a_key(exportctl: Exportctl, fake: FakeExportService, tmp_path: Path) -> None:
