@@ -1,6 +1,6 @@
 """What the operator chooses for the callbacks of a tenant."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -17,7 +17,7 @@ class CallbackDefaults:
     """The format of a tenant's callbacks, and the URL of exports whose request names none; empty: no callback."""
 
     format: CallbackFormat = CallbackFormat.XDENT
-    url: str = ""
+    url: str = field(default="", repr=False)
 
 
 NO_CALLBACKS = CallbackDefaults()

@@ -1,11 +1,12 @@
 """Notifications of the end of a run or of each change of an export, and their states."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 from services.api.domain.events import EVENTS_COUNTED, events_of, has_events
 from services.api.domain.export import Export
@@ -121,7 +122,7 @@ def announcements(export: Export, before: State | None, *, ends: bool) -> Iterat
 
 def _new_id() -> str:
     """Return the id of a delivery: 32 hexadecimal digits, which are a UUID."""
-    return f"msg_{uuid4().hex}"
+    return f"msg_{UUID(bytes=secrets.token_bytes(16), version=4).hex}"
 
 
 def notification_count(export: Export) -> int:

@@ -4,7 +4,6 @@ import asyncio
 import asyncio.subprocess
 import signal
 import sys
-import time
 from collections.abc import Mapping
 
 from services.runtime import logs
@@ -81,7 +80,7 @@ class Several:
             process.send_signal(number)
 
     async def _keep(self, index: int, serves: asyncio.Event) -> None:
-        pauses, is_first = Pauses(time.monotonic), True
+        pauses, is_first = Pauses(asyncio.get_running_loop().time), True
         while not self._stopping.is_set():
             pauses.begun()
             status = await self._run(index, serves)

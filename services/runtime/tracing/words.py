@@ -4,7 +4,7 @@ Nothing else can be in a span: no query, no filter value, no name of a file, no 
 """
 
 from collections.abc import Mapping
-from enum import Enum, StrEnum
+from enum import Enum, StrEnum, auto
 
 Value = str | int | float | bool
 
@@ -58,9 +58,9 @@ Attributes = Mapping[Attribute, Value]
 
 
 class Kind(Enum):
-    """The kinds of spans."""
+    """The kinds of spans, by the names of OpenTelemetry."""
 
-    INTERNAL = "INTERNAL"
-    SERVER = "SERVER"
-    CLIENT = "CLIENT"
-    CONSUMER = "CONSUMER"
+    INTERNAL = auto()
+    SERVER = auto()
+    CLIENT = auto()
+    CONSUMER = auto()

@@ -1,5 +1,6 @@
 """The spans of an attempt. It is a message that was taken from the queue of exports."""
 
+from services.contract.codes import FailureCode
 from services.contract.job import Job
 from services.contract.outcome import Built, Failure
 from services.runtime.tracing.context import CURRENT, carried
@@ -26,7 +27,7 @@ def note_ending(span: Span, ending: Ending, outcome: Outcome | None) -> None:
         case Failure():
             span.fail(outcome.code)
     if ending is Ending.BROKEN:
-        span.fail("INTERNAL")
+        span.fail(FailureCode.INTERNAL)
 
 
 def record_stages(tracer: Tracer, stages: tuple[Stage, ...]) -> None:

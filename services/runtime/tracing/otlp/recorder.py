@@ -120,7 +120,7 @@ class _Recorded:
 
     def __enter__(self) -> Self:
         of = _plain(self._attributes)
-        self._span = self._tracer.start_span(self._name, _below(self._parent), SpanKind[self._kind.value], of)
+        self._span = self._tracer.start_span(self._name, _below(self._parent), SpanKind[self._kind.name], of)
         self._token = CURRENT.set(_context_of(self._span))
         return self
 
