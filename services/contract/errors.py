@@ -303,7 +303,7 @@ class ProviderUnavailable(TryAgain):
     @property
     def retry_after_s(self) -> float:
         """When to try again."""
-        return float(self.wait_s)
+        return float(min(self.wait_s, MAX_WAIT_S))
 
 
 @dataclass(unsafe_hash=True)

@@ -150,8 +150,8 @@ async def test_the_trace_of_a_web_request_goes_through_the_gateway(
         assert {span.service for span in spans} == {"exportd-gateway", "exportd-api"}
 
 
+# A doubled one is not among them: gRPC hands on one of several values of this key.
 HOSTILE = {
-    "doubled": [("traceparent", TRACEPARENT), ("traceparent", TRACEPARENT)],
     "malformed": [("traceparent", f"00-{TRACE_ID}-{SPAN_ID}")],
     "zeros": [("traceparent", f"00-{'0' * 32}-{'0' * 16}-01")],
     "long": [("traceparent", TRACEPARENT + "-" + "x" * 4000)],

@@ -136,6 +136,7 @@ class Model:
         return {
             Quota.WAITING: self._waiting(tenant),
             Quota.RUNNING: sum(e.export.state is State.PROCESSING for e in own),
+            Quota.LINKS: 0,
             Quota.KEPT_BYTES: sum(file.artifact.size_bytes for file in files if file.expire_time > now),
             **{q: self._used(tenant, q, now) for q in (Quota.CREATES, Quota.PREVIEWS, Quota.NOTIFICATIONS)},
         }

@@ -1,5 +1,6 @@
 """What pip installs: each program with its extra alone, a sentence without it, and types for who uses the client."""
 
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -52,8 +53,12 @@ APART = {
     (CLIENT, ""): ("exportd_client.cli.", "exportd_client.text_tables.", "exportd_client.json_tables."),
     (CLIENT, "arrow"): ("exportd_client.cli.",),
     (SERVICES, ""): ("exportd_client.cli.", "exportd_client.text_tables.", "exportd_client.json_tables."),
-    # Which alembic alone may run.
-    (SERVICES, "api"): tuple(f"services.api.storage.{engine}.migrations.env." for engine in ("postgres", "sqlite")),
+    # Which alembic alone may run; traces need the extra otel.
+    (SERVICES, "api"): (
+        *(f"services.api.storage.{engine}.migrations.env." for engine in ("postgres", "sqlite")),
+        "services.runtime.tracing.otlp.",
+    ),
+    (SERVICES, "worker"): ("services.runtime.tracing.otlp.",),
 }
 """Modules that are run, or need more."""
 
@@ -113,7 +118,9 @@ def test_a_program_starts_with_its_extra_and_names_it_without(
         assert not (installed.programs / program).exists()
         return
     arguments = ("get", "export", "--target=127.0.0.1:1") if program == "exportctl" else ()
-    done = installed.run(program, *arguments, EXPORTD_GATEWAY_LISTEN="nowhere")  # else it would start
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # else the gateway, which needs no setting, would start
+        port = taken.getsockname()[1]
+        done = installed.run(program, *arguments, EXPORTD_GATEWAY_LISTEN=f"127.0.0.1:{port}")
     assert "Traceback" not in done.stderr
     if needed in (place, COVERS.get(place)):
         assert "pip install" not in done.stderr
