@@ -1,7 +1,6 @@
 """An api and workers as processes on the sample data, and the client that everybody uses."""
 
 import re
-import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from demo.ports import free_ports
 from demo.processes import Begin, ServiceProcess, installed, start_api, start_worker
 from exportd_client import ExportClient
 from sample.build import build
@@ -168,7 +168,6 @@ def quiet_house(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """An api and a worker for all tests that end and change neither."""
     with opened_house(sample, tmp_path_factory.mktemp("house") / "data") as house:
         house.api(**PATIENT)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            house.worker_metrics = f"127.0.0.1:{free.getsockname()[1]}"
+        house.worker_metrics = f"127.0.0.1:{free_ports(1)[0]}"
         house.worker(EXPORTD_SLOTS="2", EXPORTD_WORKER_METRICS=house.worker_metrics)
         yield house

@@ -3,7 +3,6 @@
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.ports import free_ports
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -30,10 +30,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-    return port
+    return free_ports(1)[0]
 
 
 def test_the_table_of_the_demonstration_fits_80_columns(folder: Path) -> None:

@@ -1,10 +1,15 @@
 """The line as the exports have it: what tests put there, and what they hold a store's line against."""
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
 from services.api.domain.fairness import BEHIND
 from services.api.domain.states import LEASABLE, State
 from services.api.storage.sql.tables import Place, exports, in_states, line, tenants
+
+BEFORE_ITS_TURN = "stands in the line before its turn"
+"""The end of the fault that a race may leave behind: see `stranded`."""
 
 _c = exports.c
 _any_queued = sa.func.max(sa.case((_c.state == State.QUEUED, 1), else_=0)) == 1
@@ -40,6 +45,14 @@ def strayed(db: sa.Connection) -> list[str]:
     return [fault for row in db.execute(_rows) if (fault := _fault(row, there.get((row.tenant, row.requirement))))]
 
 
+def stranded(faults: Iterable[str]) -> list[str]:
+    """What may keep somebody waiting, of the faults of a line that many have just written at the same time.
+
+    A row that is put into the line while a claim moves its tenant on keeps the earlier turn until the next one.
+    """
+    return [fault for fault in faults if not fault.endswith(BEFORE_ITS_TURN)]
+
+
 def _fault(due: sa.Row, row: sa.Row | None) -> str:
     if row is None:
         return f"{due.tenant} waits and is not in the line"
@@ -47,6 +60,8 @@ def _fault(due: sa.Row, row: sa.Row | None) -> str:
         return f"{due.tenant} waits and is not looked at"
     if due.due is not None and (row.due is None or row.due > due.due):
         return f"{due.tenant} is due again before that is looked at"
-    if row.needs != due.needs or not due.vtime <= row.vtime <= max(due.vtime, due.present + BEHIND):
+    if row.needs == due.needs and row.vtime < due.vtime:
+        return f"{due.tenant} {BEFORE_ITS_TURN}"
+    if row.needs != due.needs or row.vtime > max(due.vtime, due.present + BEHIND):
         return f"{due.tenant} stands elsewhere in the line than its turn is"
     return ""

@@ -11,10 +11,11 @@ from contextlib import closing, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
-from socket import create_server
 
 import pymysql
 import pytest
+
+from demo.ports import free_ports
 
 _NUMBERS = count(1)
 _START_S = 60
@@ -41,8 +42,7 @@ def socket() -> str:
 @contextmanager
 def over_tls(chain: Path) -> Iterator[int]:
     """The port on loopback of a server of its own, which speaks TLS with a key and its certificate."""
-    with closing(create_server(("127.0.0.1", 0))) as free:
-        port: int = free.getsockname()[1]
+    (port,) = free_ports(1)
     tls = (f"--ssl-cert={chain}", f"--ssl-key={chain}")
     directory, server = _started("--bind-address=127.0.0.1", f"--port={port}", *tls)
     try:

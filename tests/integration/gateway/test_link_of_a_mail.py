@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import re
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.ports import free_ports
 from exportd.v1 import export_pb2
 from services.api.domain.links import LinkPolicy
 from services.api.notify.settings import MailSettings, Tls
@@ -35,10 +35,7 @@ async def mails() -> AsyncIterator[MailServer]:
 @pytest.fixture
 def port() -> int:
     """Of the gateway, which the api must know before there is one."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        number: int = taken.getsockname()[1]
-        return number
+    return free_ports(1)[0]
 
 
 @pytest.fixture

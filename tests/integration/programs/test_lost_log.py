@@ -6,7 +6,7 @@ import signal
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from subprocess import Popen
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 import pytest
 
+from demo.ports import free_ports
 from exportd_client import Export, ExportClient
 from tests.integration.programs.conftest import Place, dying, path_of, started
 from tests.patience import PATIENCE_S
@@ -88,9 +89,7 @@ class Both:
 
 
 def free_addresses(count: int) -> list[str]:
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [f"127.0.0.1:{one.getsockname()[1]}" for one in held]
+    return [f"127.0.0.1:{port}" for port in free_ports(count)]
 
 
 def begun(program: str, environ: Mapping[str, str], stderr: int, forked_from: WarmProgram) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 import psutil
 import pytest
 
+from demo.ports import free_ports
 from exportd_client import Export, ExportClient
 from tests.integration.programs.conftest import Place, Running, ended, until, up
 from tests.integration.programs.test_lost_log import free_addresses, the_end_of
@@ -50,8 +51,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 async def test_they_serve_the_same_ports_show_metrics_on_their_own_and_a_worker_builds_what_any_takes(
     place: Place, settings: dict[str, str]
 ) -> None:
-    (address,) = free_addresses(1)
-    port = int(address.rpartition(":")[2]) % 60_000 + 1024
+    (port,) = free_ports(1)
     with up("exportd-api", place, **settings | {"EXPORTD_API_METRICS": f"127.0.0.1:{port}"}) as api:
         api.until_said('"serving"', COUNT)
         lines = [json.loads(line) for line in api.log.read_text().splitlines()]

@@ -3,21 +3,21 @@
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
 
+from demo.ports import free_ports
 from services.api.storage.postgres.connections import Address
 from services.api.storage.postgres.database import PostgresDatabase
 from services.api.storage.sql.stores import sql_store
 from tests.patience import PATIENCE_S
+from tests.ports.lining_up import stranded
 from tests.ports.rush import Rush
 from tests.ports.sql_snapshot import sql_snapshot
 from tests.servers.stores import new_store
@@ -38,8 +38,8 @@ max_client_conn = 100
 
 
 def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        return taken.getsockname()[1]
+    (port,) = free_ports(1)
+    return port
 
 
 @pytest.fixture
@@ -77,4 +77,4 @@ async def test_the_store_works_behind_a_pooler(pooled: Address) -> None:
     async with PostgresDatabase(pooled) as one, PostgresDatabase(pooled) as other:
         rushes = [Rush(sql_store(database), seed) for seed, database in enumerate((one, other))]
         await asyncio.gather(*(rush.run(10, 10) for rush in rushes))
-        assert (await one.write(sql_snapshot)).strayed == ()
+        assert stranded((await one.write(sql_snapshot)).strayed) == []
