@@ -5,6 +5,8 @@ This module imports nothing, so that `--help` works without the libraries of the
 
 from collections.abc import Mapping
 
+from services.runtime.tracing.settings_help import HELP as TRACING_HELP
+
 HELP: Mapping[str, str] = {
     "EXPORTD_GATEWAY_LISTEN": "Address for HTTP.",
     "EXPORTD_GATEWAY_PROCESSES": "Number of processes that serve the same port.",
@@ -31,14 +33,5 @@ HELP: Mapping[str, str] = {
     "EXPORTD_GATEWAY_CALL_TIMEOUT_S": "How long the api may take to answer a call that is no stream.",
     "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long requests that are under way may take to end.",
     "EXPORTD_LOG_FORMAT": "Format of the log. `auto` is `human` on a terminal and `json` elsewhere.",
-    "OTEL_EXPORTER_OTLP_ENDPOINT": (
-        "URL of an OpenTelemetry collector, such as `http://127.0.0.1:4318`, for traces. Needs the extra `otel`."
-    ),
-    "OTEL_EXPORTER_OTLP_PROTOCOL": "How traces are sent.",
-    "OTEL_EXPORTER_OTLP_HEADERS": "Headers for the collector, `name=value,name=value`. Never logged.",
-    "OTEL_EXPORTER_OTLP_CERTIFICATE": "Authority of the collector's certificate (PEM), unless the system knows it.",
-    "OTEL_TRACES_SAMPLER": "Which traces are recorded; with `parentbased_` the caller decides first.",
-    "OTEL_TRACES_SAMPLER_ARG": "The share of traces that are recorded, for the samplers with `traceidratio`.",
-    "OTEL_SERVICE_NAME": "Name of the service in traces.",
-    "OTEL_RESOURCE_ATTRIBUTES": "More attributes of the process in traces, `name=value,name=value`.",
+    **TRACING_HELP,
 }
