@@ -17,7 +17,6 @@ from demo.processes import ServiceProcess, start_api, start_gateway, start_worke
 from exportd_client import Export, ExportClient
 from services.api.storage.postgres.connections import Address
 from services.api.storage.postgres.migrate import migrate
-from tests.e2e.conftest import PATIENT
 from tests.e2e.test_planted_secrets import (
     CALLBACK,
     KEY,
@@ -28,6 +27,7 @@ from tests.e2e.test_planted_secrets import (
     of_process,
     processes_of,
     run_keys,
+    settings_of_api,
 )
 from tests.patience import PATIENCE_S
 from tests.servers.webhook import Receiver, webhook_receiver
@@ -124,18 +124,7 @@ async def lived(files: Path, kept: Kept, receiver: Receiver) -> tuple[set[str], 
     Return the secrets, and what could show them: logs, command lines, environments of children, answers, callbacks.
     """
     data = files / "data"
-    of_api = PATIENT | {
-        "EXPORTD_CATALOG": str(files / "catalog.toml"),
-        "EXPORTD_DATA_DIR": str(data),
-        "EXPORTD_TENANTS": str(files / "tenants.toml"),
-        "EXPORTD_SMTP_HOST": "127.0.0.1",
-        "EXPORTD_SMTP_PORT": "9",
-        "EXPORTD_SMTP_FROM": "exports@example.com",
-        "EXPORTD_SMTP_USER": "exportd",
-        "EXPORTD_SMTP_PASSWORD": SMTP,
-        "EXPORTD_CALLBACK_ALLOW_HTTP": "yes",
-        "EXPORTD_CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
-        "EXPORTD_CALLBACK_PORTS": "1-65535",
+    of_api = settings_of_api(files) | {
         "EXPORTD_PUBLIC_URL": "https://exports.example.com",
         **kept.settings,
     }

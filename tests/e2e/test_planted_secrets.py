@@ -94,15 +94,11 @@ def collector() -> Iterator[Collector]:
         yield collector
 
 
-async def test_no_log_no_trace_no_command_line_and_no_child_has_a_secret(files: Path, collector: Collector) -> None:
-    traced = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
-        "OTEL_EXPORTER_OTLP_HEADERS": f"x-collector-key={COLLECTOR}",
-    }
-    data = files / "data"
-    of_api = PATIENT | {
+def settings_of_api(files: Path) -> dict[str, str]:
+    """What an api is told that has every secret of notifications."""
+    return PATIENT | {
         "EXPORTD_CATALOG": str(files / "catalog.toml"),
-        "EXPORTD_DATA_DIR": str(data),
+        "EXPORTD_DATA_DIR": str(files / "data"),
         "EXPORTD_TENANTS": str(files / "tenants.toml"),
         "EXPORTD_SMTP_HOST": "127.0.0.1",
         "EXPORTD_SMTP_PORT": "9",
@@ -112,8 +108,16 @@ async def test_no_log_no_trace_no_command_line_and_no_child_has_a_secret(files: 
         "EXPORTD_CALLBACK_ALLOW_HTTP": "yes",
         "EXPORTD_CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
         "EXPORTD_CALLBACK_PORTS": "1-65535",
-        **traced,
     }
+
+
+async def test_no_log_no_trace_no_command_line_and_no_child_has_a_secret(files: Path, collector: Collector) -> None:
+    traced = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_EXPORTER_OTLP_HEADERS": f"x-collector-key={COLLECTOR}",
+    }
+    data = files / "data"
+    of_api = settings_of_api(files) | traced
     key = await asyncio.to_thread(run_keys, of_api, "create")
     token = await asyncio.to_thread(run_keys, of_api, "create", "--worker")
     api = start_api(files / "catalog.toml", data, "127.0.0.1:0", "127.0.0.1:0", **of_api)
