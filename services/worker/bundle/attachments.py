@@ -66,6 +66,7 @@ class Attachments:
         self._archive = archive
         self._files = files
         self._folders = folder_names(tuple(a.file_type for a in spec.attachments))
+        self.missing_file = missing_file
         self._missing = CsvWriter(missing_file, _MISSING_COLUMNS, "UTC")
         self._max_results = max(_FEWEST_RESULTS, 2 * files.concurrency)
         self._threads = ThreadPoolExecutor(files.concurrency, "attachments")

@@ -27,6 +27,7 @@ class LongTexts:
     """
 
     def __init__(self, file: BinaryIO) -> None:
+        self.file = file
         self._csv = CsvWriter(file, _COLUMNS, "UTC")
 
     def take(self, row: int, header: str, text: str) -> str:

@@ -74,10 +74,9 @@ class BundleWriter:
         self._files = files_column(spec) if targets.attachments else None
         self._columns = spec.columns if self._files is None else (*spec.columns, self._files)
         self._aside = ExitStack()
-        self._missing_file, self._long_file = self._temporary(spool_dir), self._temporary(spool_dir)
-        self._long_texts = LongTexts(self._long_file) if self._takes_long_text() else None
+        self._long_texts = LongTexts(self._temporary(spool_dir)) if self._takes_long_text() else None
         self._attachments = targets.attachments and Attachments(
-            spec, targets.attachments, attachments, self._missing_file
+            spec, targets.attachments, attachments, self._temporary(spool_dir)
         )
         in_archive = isinstance(targets.table, Archive)
         self._table_file = self._temporary(spool_dir) if in_archive else cast("BinaryIO", targets.table)
@@ -112,13 +111,18 @@ class BundleWriter:
     def finish(self, about: Mapping[str, Any]) -> None:
         """Append the temporary files and the manifests, which begin with `about`, to the archives."""
         if self._targets.attachments and self._attachments and self._attachments.missing_count:
-            self._targets.attachments.add(MISSING, self._missing_file)
+            self._targets.attachments.add(MISSING, self._attachments.missing_file)
         if isinstance(self._targets.table, Archive):
             if self._long_texts and self._long_texts.count:
-                self._targets.table.add(LONG_TEXT, self._long_file)
+                self._targets.table.add(LONG_TEXT, self._long_texts.file)
             self._targets.table.add(table_entry(self._spec), self._table_file)
-        for archive in self._targets.archives:
+        for archive in self.archives:
             archive.finish(about)
+
+    @property
+    def archives(self) -> tuple[Archive, ...]:
+        """See Targets. Only these need `finish`."""
+        return self._targets.archives
 
     def release(self) -> None:
         """Delete the temporary files, whether the work is done or not. Idempotent."""

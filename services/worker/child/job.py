@@ -2,12 +2,12 @@
 
 import errno
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.contract.codes import FailureCode
-from services.contract.outcome import Built, Failure, Phase, RunStats
+from services.contract.outcome import Built, Failure, MatchedBy, Phase, RunStats
 from services.runtime import logs
 from services.runtime.tracing.words import SpanName
 from services.worker.artifacts import open_sink
@@ -16,7 +16,7 @@ from services.worker.child.output import JobContext
 from services.worker.child.packaging import JobFiles, job_files
 from services.worker.child.progress_meter import Meter
 from services.worker.child.source_failures import outlined, referenced
-from services.worker.concurrency.prefetch import prefetch
+from services.worker.concurrency.prefetch import in_turn, prefetch
 from services.worker.order import Order, Outcome, Report
 from services.worker.ports import Counted, LinesUnfit, Rows, StoreUnavailable
 from services.worker.sources.access import RowOptions
@@ -27,6 +27,9 @@ from services.worker.writers.values import CannotWrite
 
 MAX_WARNINGS = 100
 _MAX_PREFETCH_BYTES = 16 << 20
+_FEW_ROWS = 2_048
+"""So many rows are read and written sooner than a thread could help."""
+
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -109,7 +112,7 @@ def _written(order: Order, files: JobFiles, meter: Meter, *, as_lines: bool) -> 
         reading, rows = read.enter_context(_opened(order, as_lines=as_lines))
         meter.rows_total = reading.rows_total
         with stage(SpanName.WRITE):
-            with prefetch(rows, _MAX_PREFETCH_BYTES, lambda part: part.nbytes, meter.catch_up) as parts:
+            with _ahead(reading, rows, meter) as parts:
                 for part in waited_for(parts, reading_stage):
                     files.write(part)
                     meter.wrote(files.rows_written)
@@ -120,6 +123,13 @@ def _written(order: Order, files: JobFiles, meter: Meter, *, as_lines: bool) -> 
     with stage(SpanName.PACKAGE):
         files.finish(stats)
     return stats
+
+
+def _ahead(reading: Counted, rows: Iterator[Rows], meter: Meter) -> AbstractContextManager[Iterator[Rows]]:
+    """Read rows while earlier ones are written, unless the source has counted that there are only a few."""
+    if reading.matched_by is MatchedBy.COUNT and 0 < reading.rows_total <= _FEW_ROWS:
+        return in_turn(rows)
+    return prefetch(rows, _MAX_PREFETCH_BYTES, lambda part: part.nbytes, meter.catch_up)
 
 
 @contextmanager

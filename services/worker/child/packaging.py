@@ -67,6 +67,8 @@ class JobFiles:
 
     def finish(self, stats: RunStats) -> None:
         """Finish the files. A ZIP gets its manifest."""
+        if not self._writer.archives:
+            return
         job = self._context.job
         self._writer.finish(about(job.lease.export_id, job.spec, stats, self._context.began))
 

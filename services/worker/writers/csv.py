@@ -2,6 +2,7 @@
 
 import io
 import re
+from functools import lru_cache
 from typing import BinaryIO
 
 import polars as pl
@@ -61,11 +62,9 @@ class CsvWriter(LineWriter):
             file.write(self._header())
 
     def _header(self) -> bytes:
-        headers = pl.Series([self._header_text(c) for c in self._columns], dtype=pl.String)
-        if self._dialect.escape_formulas:
-            headers = guarded(headers, self._losses)
-        texts = quoted(headers, self._dialect)
-        return f"{self._dialect.delimiter.join(texts)}{self._dialect.line_terminator.value}".encode()
+        line, escaped = _header_line(tuple(self._header_text(c) for c in self._columns), self._dialect)
+        self._losses.add(WarningCode.FORMULA_ESCAPED, escaped)
+        return line
 
     def _header_text(self, spec: ColumnSpec) -> str:
         return zoned_header(spec, self._time_zone) if self._dialect.local_times else spec.header
@@ -111,6 +110,17 @@ class CsvWriter(LineWriter):
     def _local_time(self, cells: Cells) -> pl.Series:
         text = local_time_text(cells, self._time_zone)
         return text.str.replace(".", ",", literal=True) if self._dialect.decimal_comma else text
+
+
+@lru_cache(maxsize=64)
+def _header_line(headers: tuple[str, ...], dialect: CsvDialect) -> tuple[bytes, int]:
+    """Return the first line and the number of headers that were escaped. Most files have the header of another one."""
+    losses = Losses()
+    texts = pl.Series(headers, dtype=pl.String)
+    if dialect.escape_formulas:
+        texts = guarded(texts, losses)
+    line = dialect.delimiter.join(quoted(texts, dialect))
+    return f"{line}{dialect.line_terminator.value}".encode(), losses.counts[WarningCode.FORMULA_ESCAPED]
 
 
 def _quickly(frame: pl.DataFrame, dialect: CsvDialect) -> memoryview:

@@ -12,6 +12,9 @@ from services.worker.zip.content import Piece, joined_crc, last_piece, piece
 Block = bytes | memoryview
 
 _MAX_PENDING_BLOCKS = 3
+_MAX_HELD_BYTES = 64 << 10
+"""So much is written at once at the end, in less time than a thread takes to start."""
+
 # no name, no time and no system, so that the same rows give the same bytes
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LENGTH = 1 << 32
@@ -31,18 +34,31 @@ class GrowingFile:
     closed = False
 
     def __init__(self, file: Appendable, compression: Compression, threads: int = THREADS) -> None:
+        self._file = file
         self._taken = 0
+        self._held: list[Block] = []
         self._member = _Member(file, threads) if compression is Compression.GZIP else None
-        self._sink: SerialSink[Block] | None = None if self._member else SerialSink(file.write, _MAX_PENDING_BLOCKS)
+        self._sink: SerialSink[Block] | None = None
 
     def write(self, block: Block) -> int:
         """Append bytes. They are written later and must not change. Errors of earlier blocks are raised here."""
-        if self._sink:
-            self._sink.put(block)
-        elif self._member:
-            self._member.add(block)
         self._taken += len(block)
+        if self._member:
+            self._member.add(block)
+        elif self._sink:
+            self._sink.put(block)
+        else:
+            self._held.append(block)
+            if self._taken > _MAX_HELD_BYTES:
+                self._begin()
         return len(block)
+
+    def _begin(self) -> None:
+        """Write from now on in a thread."""
+        self._sink = SerialSink(self._file.write, _MAX_PENDING_BLOCKS)
+        held, self._held = self._held, []
+        for block in held:
+            self._sink.put(block)
 
     def tell(self) -> int:
         """Return the number of bytes appended, before compression."""
@@ -53,10 +69,13 @@ class GrowingFile:
         return False
 
     def flush(self) -> None:
-        """Do nothing: blocks are not collected."""
+        """Do nothing: small blocks are written by `end` at the latest."""
 
     def end(self) -> None:
         """Wait until all data is in the file."""
+        held, self._held = self._held, []
+        for block in held:
+            self._file.write(block)
         for part in (self._sink, self._member):
             if part:
                 part.end()

@@ -33,7 +33,7 @@ def instants(values: pl.Series, time_zone: str) -> pl.Series:
 
     They have 3 or 6 decimals of the second unless these are zero.
     """
-    microseconds = values.to_physical()
+    microseconds = values.cast(pl.Int64)
     if time_zone == "UTC":
         return _with_zone(microseconds, pl.Series(["Z"]))
     # Before zones were standardised, offsets had seconds, which ISO 8601 cannot express. The offset is cut to whole
@@ -48,7 +48,7 @@ def local_times(values: pl.Series) -> pl.Series:
 
     They have 3 or 6 decimals of the second unless these are zero.
     """
-    return _with_zone(values.to_physical(), pl.Series([""]), " ")
+    return _with_zone(values.cast(pl.Int64), pl.Series([""]), " ")
 
 
 def _with_zone(microseconds: pl.Series, zones: pl.Series, between: str = "T") -> pl.Series:

@@ -5,7 +5,7 @@ All functions work on whole columns and never on single rows. Values that a rule
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -143,7 +143,10 @@ def finite(values: pl.Series, losses: Losses) -> pl.Series:
 def refuse_far_dates(cells: Cells) -> None:
     """Raise CannotWrite (DATE_OUT_OF_RANGE) for dates and timestamps outside of the years -258000 to 262000."""
     last = _LAST_DAY if cells.spec.type.kind is Kind.DATE else _LAST_MICROSECOND
-    whole = cells.values.to_physical()
+    whole = cells.values.cast(pl.Int64)
+    first, latest = whole.min(), whole.max()
+    if first is None or latest is None or (-last <= cast("int", first) and cast("int", latest) <= last):
+        return
     cells.refuse((whole > last) | (whole < -last), FailureCode.DATE_OUT_OF_RANGE, "the date lies too far from now")
 
 

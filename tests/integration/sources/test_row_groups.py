@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +22,7 @@ from services.worker.sources.files.listing import listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.settings import ParquetSettings
 from services.worker.sources.files.source import FileSource
-from services.worker.sources.files.whole import row_groups
+from services.worker.sources.files.whole import row_groups, small_file
 from services.worker.sources.rows.reading import SnapshotReading
 from tests.budget import examples
 from tests.integration.sources.source_specs import ATTACHMENT, read, read_from, spec_of, type_of
@@ -108,6 +109,53 @@ def test_rows_are_those_that_duckdb_reads(
         written(directory / f"{name}.parquet", numbered, **options)
     assert decoded(directory, whole(COLUMNS)) is not None
     assert read(directory, whole(COLUMNS)) == read(directory, spec_of("parquet", COLUMNS))
+
+
+@settings(max_examples=examples(60))
+@given(rows=st.lists(ROW, min_size=1, max_size=12), options=OPTIONS)
+def test_a_small_file_alone_has_the_same_rows(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], options: dict[str, Any]
+) -> None:
+    directory = tmp_path_factory.mktemp("small")
+    written(directory / "a.parquet", [{"id": n, **row} for n, row in enumerate(rows)], **options)
+    small = frames_of(directory)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small_file, "MAX_FILE_BYTES", 0)
+        large = frames_of(directory)
+    assert [frame.schema for frame in small] == [frame.schema for frame in large]
+    assert all(one.equals(other) for one, other in zip(small, large, strict=True))
+
+
+def frames_of(directory: Path) -> list[pl.DataFrame]:
+    spec = whole(COLUMNS)
+    found = row_groups.whole(
+        listed(ParquetSettings("things", directory), spec.relation.path, spec.filter), spec, MemoryLimits()
+    )
+    assert found is not None
+    return list(found.frames())
+
+
+def test_a_small_file_is_read_once_and_never_by_polars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path / "a.parquet", [{"id": 1, "text": "x"}])
+    monkeypatch.setattr(pl, "scan_parquet", None)
+    assert read(tmp_path, whole({"text": "text"})).rows == [{"text": "x"}]
+
+
+@pytest.mark.parametrize("limit", ["MAX_FILE_BYTES", "MAX_ROWS", "MAX_DECODED_BYTES"])
+def test_a_file_beyond_a_limit_is_not_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    written(tmp_path / "a.parquet", [{"id": 1}])
+    monkeypatch.setattr(small_file, limit, 0)
+    monkeypatch.setattr(small_file, "frame_of", None)
+    assert read(tmp_path, whole({"id": "integer"})).rows == [{"id": 1}]
+
+
+def test_texts_of_a_small_file_that_are_no_texts_are_not_passed_on(tmp_path: Path) -> None:
+    ends, content = pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff")
+    text = pa.Array.from_buffers(pa.string(), 1, [None, ends, content])
+    pq.write_table(pa.table({"text": text}), tmp_path / "a.parquet")
+    assert decoded(tmp_path, whole({"text": "text"})) is None
+    with pytest.raises(SourceFailed):
+        read(tmp_path, whole({"text": "text"}))
 
 
 def test_the_source_reads_so(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.worker.concurrency.ordered_pool import OrderedPool
-from services.worker.concurrency.prefetch import prefetch
+from services.worker.concurrency.prefetch import in_turn, prefetch
 from services.worker.concurrency.serial_sink import SerialSink
 from tests.patience import PATIENCE_S
 
@@ -111,6 +111,29 @@ def test_leaving_early_closes_the_iterator_in_its_own_thread():
     with pytest.raises(KeyError):
         take_one()
     assert closed_by == ["exportd-prefetch"]
+
+
+def test_items_in_turn_are_made_when_they_are_asked_for_and_by_whom():
+    made: list[int] = []
+    closed_by = []
+
+    def items() -> Iterator[int]:
+        try:
+            for n in range(3):
+                made.append(n)
+                yield n
+        finally:
+            closed_by.append(threading.current_thread())
+
+    def take_one() -> None:
+        with in_turn(items()) as taken:
+            raise KeyError(next(taken))
+
+    with pytest.raises(KeyError):
+        take_one()
+    assert (made, closed_by) == ([0], [threading.current_thread()])
+    with in_turn([1, 2]) as taken:
+        assert list(taken) == [1, 2]
 
 
 def test_items_are_worked_on_in_order_behind_the_caller():

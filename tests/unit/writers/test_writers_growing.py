@@ -69,3 +69,32 @@ def test_an_abandoned_file_leaves_no_thread(compression):
     growing.abandon()
     growing.abandon()
     assert not [t for t in threading.enumerate() if t.name.startswith("exportd-behind")]
+
+
+def test_a_little_is_written_at_the_end_without_a_thread():
+    file = io.BytesIO()
+    growing = GrowingFile(file, Compression.NONE)
+    growing.write(b"a" * 1000)
+    growing.write(b"b")
+    assert not [t for t in threading.enumerate() if t.name.startswith("exportd")]
+    assert file.getvalue() == b""
+    growing.end()
+    growing.end()
+    assert file.getvalue() == b"a" * 1000 + b"b"
+
+
+def test_an_abandoned_little_is_not_written():
+    file = io.BytesIO()
+    growing = GrowingFile(file, Compression.NONE)
+    growing.write(b"a")
+    growing.abandon()
+    assert file.getvalue() == b""
+
+
+def test_a_full_disk_is_told_about_a_little_as_well():
+    file = Full()
+    file.seek(101)
+    growing = GrowingFile(file, Compression.NONE)
+    growing.write(b"a")
+    with pytest.raises(OSError, match="No space"):
+        growing.end()

@@ -69,6 +69,8 @@ def _marked(columns: Iterable[SourceColumn], spec: JobSpec) -> tuple[SourceColum
     """Set `secret` and `in_key`. Sources compare names without case."""
     secret = secret_names(spec)
     shown_key = {name.casefold() for name in spec.key} - secret
+    if not secret and not shown_key:
+        return tuple(columns)
     names = [(c, c.name.casefold()) for c in columns]
     return tuple(replace(c, secret=name in secret, in_key=name in shown_key) for c, name in names)
 

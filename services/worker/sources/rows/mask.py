@@ -23,8 +23,8 @@ Hide = Callable[[Array], Array]
 
 def spec_for_writers(spec: JobSpec) -> JobSpec:
     """Return the spec for writers: columns that are text in the file have type text."""
-    columns = tuple(replace(c, type=c.file_type) for c in spec.columns)
-    return replace(spec, columns=columns)
+    columns = tuple(c if c.file_type == c.type else replace(c, type=c.file_type) for c in spec.columns)
+    return spec if columns == spec.columns else replace(spec, columns=columns)
 
 
 def check(columns: tuple[ColumnSpec, ...], key: bytes) -> None:

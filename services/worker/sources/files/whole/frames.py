@@ -15,7 +15,7 @@ from services.worker.sources.access import RowOptions
 from services.worker.sources.files.listing import listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.settings import FileSettings
-from services.worker.sources.files.whole import row_groups, sorted_frames
+from services.worker.sources.files.whole import infinite, row_groups, sorted_frames
 from services.worker.sources.files.whole.row_groups import WholeFiles
 from services.worker.sources.files.whole.sorted_frames import TooUneven
 from services.worker.sources.rows.reading import no_rows_warnings
@@ -62,7 +62,7 @@ class _FramesReading:
         """
         try:
             for frame in self._frames():
-                if row_groups.with_never(frame, self._found.selection):
+                if infinite.with_never(frame, self._found.selection):
                     raise LinesUnfit
                 for part, size in row_groups.slices(frame):
                     yield Frame(part, size)

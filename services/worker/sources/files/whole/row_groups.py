@@ -4,9 +4,10 @@ It is used only if rows just need to be decoded and memory suffices: the columns
 and a row group fits into memory. DuckDB reads everything else.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -20,9 +21,8 @@ from services.worker.sources import errors
 from services.worker.sources.files.listing import Files
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.place import Directory
+from services.worker.sources.files.whole import infinite, small_file
 from services.worker.sources.rows.columns import SourceColumn, source_columns
-from services.worker.sources.rows.invalid import with_invalid
-from services.worker.sources.rows.parse import Array, pc
 from services.worker.sources.rows.reading import ReadingFacts, SnapshotReading
 
 _VALUE_BYTES = 16
@@ -31,9 +31,6 @@ _BATCH_BYTES = 8 << 20
 _MAX_FILES = 1_000
 
 _AS_THEY_ARE = frozenset({Kind.FLOAT, Kind.BOOLEAN, Kind.DATE, Kind.TIMESTAMP, Kind.DECIMAL})
-_INFINITY = {Kind.DATE: 2**31 - 1, Kind.TIMESTAMP: 2**63 - 1}
-"""The numbers that DuckDB and PostgreSQL store for infinity; the negative numbers are minus infinity."""
-_NEVER = {1: "infinity", -1: "-infinity"}
 _FAILURES = (PolarsError, PanicException, pa.ArrowException, OSError, ValueError)
 _SHARED_PREFIXES = "DELTA_BYTE_ARRAY"
 """An encoding in which even a long text can take almost no space, so the size in memory is unknown."""
@@ -41,12 +38,16 @@ _SHARED_PREFIXES = "DELTA_BYTE_ARRAY"
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """`rows` rows of a file from the row `start` on. `names` are the file's names of the columns to read."""
+    """`rows` rows of a file from the row `start` on. `names` are the file's names of the columns to read.
+
+    `small` is the file in memory, if it is small; then the part is the whole file.
+    """
 
     path: Path
     names: tuple[str, ...]
     start: int
     rows: int
+    small: pq.ParquetFile | None = None
 
 
 class _Unfit(Exception):
@@ -113,11 +114,11 @@ def whole(files: Files, spec: JobSpec, memory: MemoryLimits, *, in_order: bool =
         return None
     selection = source_columns(spec, deciding=False)
     try:
-        parts = [part for path in files.marks for part in _parts(files.place.path(path), selection, memory)]
+        parts = [*_all_parts(files, files.place, selection, memory)]
         first = _frame(parts[0], selection) if parts else None
     except (_Unfit, *_FAILURES):
         return None
-    if first is not None and [batch.schema.types for batch in _batches(first.head(1))] != [_types(selection)]:
+    if first is not None and _types_of(tuple(first.dtypes)) != _types(selection):
         return None
     return WholeFiles(files, selection, parts, first)
 
@@ -140,9 +141,36 @@ def _types(selection: Sequence[SourceColumn]) -> list[pa.DataType]:
     return [arrow_type(c.type) for c in selection]
 
 
-def _parts(path: Path, selection: Sequence[SourceColumn], most: MemoryLimits) -> Iterator[_Part]:
-    """Yield the parts of a file. Small neighbouring row groups are joined. Raises _Unfit."""
-    metadata = pq.read_metadata(path)
+@lru_cache(maxsize=256)
+def _types_of(stored: tuple[pl.DataType, ...]) -> list[pa.DataType]:
+    """Return the types of the batches of a frame with these types."""
+    empty = pl.DataFrame(schema={str(place): type_ for place, type_ in enumerate(stored)})
+    types: list[pa.DataType] = empty.to_arrow(compat_level=pl.CompatLevel.oldest()).schema.types
+    return types
+
+
+def _all_parts(
+    files: Files, place: Directory, selection: Sequence[SourceColumn], most: MemoryLimits
+) -> Iterator[_Part]:
+    """Yield the parts of all files. Only a file that is alone is kept in memory. Raises _Unfit."""
+    small = small_file.opened(place, next(iter(files.marks))) if len(files.marks) == 1 else None
+    for path in files.marks:
+        for part in _parts(place.path(path), small.metadata if small else None, selection, most):
+            yield part if small is None or not _is_all_of(part, small.metadata) else replace(part, small=small)
+
+
+def _is_all_of(part: _Part, metadata: pq.FileMetaData) -> bool:
+    return part.rows == metadata.num_rows and small_file.is_small(metadata)
+
+
+def _parts(
+    path: Path, known: pq.FileMetaData | None, selection: Sequence[SourceColumn], most: MemoryLimits
+) -> Iterator[_Part]:
+    """Yield the parts of a file, whose metadata may be known. Small neighbouring row groups are joined.
+
+    Raises _Unfit.
+    """
+    metadata = known or pq.read_metadata(path)
     names = _names(metadata.schema.to_arrow_schema(), selection)
     indexes = _indexes(metadata, names)
     start = rows = size = 0
@@ -207,22 +235,25 @@ def _is_stored_as(column: SourceColumn, stored: pa.DataType) -> bool:
 
 def _rows(found: WholeFiles) -> Iterator[pa.RecordBatch]:
     for frame in found.frames():
-        never = with_never(frame, found.selection)
-        yield from (_without_never(batch, never) for batch in _batches(frame))
+        never = infinite.with_never(frame, found.selection)
+        yield from (infinite.without_never(batch, never) for batch in _batches(frame))
         del frame
 
 
 def _frame(part: _Part, selection: Sequence[SourceColumn]) -> pl.DataFrame:
-    lazy = pl.scan_parquet(part.path, glob=False, hive_partitioning=False, cache=False)
-    columns = [
-        pl.col(name).cast(pl.Int64) if c.type.kind is Kind.INTEGER else pl.col(name)
-        for name, c in zip(part.names, selection, strict=True)
-    ]
-    chosen = lazy.slice(part.start, part.rows).select(c.alias(f"c{i}") for i, c in enumerate(columns))
-    frame = chosen.collect()
+    whole_numbers = frozenset(place for place, c in enumerate(selection) if c.type.kind is Kind.INTEGER)
+    frame = small_file.frame_of(part.small, part.names, whole_numbers) if part.small else _scanned(part, whole_numbers)
     if frame.height != part.rows:
         raise OSError("the file has fewer rows than it says")
     return frame
+
+
+def _scanned(part: _Part, whole_numbers: frozenset[int]) -> pl.DataFrame:
+    lazy = pl.scan_parquet(part.path, glob=False, hive_partitioning=False, cache=False)
+    columns = [
+        pl.col(name).cast(pl.Int64) if place in whole_numbers else pl.col(name) for place, name in enumerate(part.names)
+    ]
+    return lazy.slice(part.start, part.rows).select(c.alias(f"c{i}") for i, c in enumerate(columns)).collect()
 
 
 def slices(frame: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, int]]:
@@ -237,30 +268,6 @@ def slices(frame: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, int]]:
 def _batches(frame: pl.DataFrame) -> Iterator[pa.RecordBatch]:
     for part, _ in slices(frame):
         yield from part.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks().to_batches()
-
-
-def with_never(frame: pl.DataFrame, selection: Sequence[SourceColumn]) -> dict[int, int]:
-    """Return the columns that have infinite dates or timestamps, each with the number that stands for infinity."""
-    columns = enumerate(zip(selection, frame, strict=True))
-    never = {place: (_INFINITY.get(column.type.kind), values.to_physical()) for place, (column, values) in columns}
-    return {place: n for place, (n, numbers) in never.items() if n and {numbers.min(), numbers.max()} & {n, -n}}
-
-
-def _without_never(batch: pa.RecordBatch, never: Mapping[int, int]) -> pa.RecordBatch:
-    """Replace infinite values by null and give their texts: see rows/invalid.py."""
-    for place, infinity in never.items():
-        values = batch.column(place)
-        texts = [_NEVER.get(n) for n in _signs(values, infinity)]
-        valid = pc.if_else(pa.array([text is None for text in texts]), values, pa.scalar(None, values.type))
-        column = with_invalid(valid, texts)
-        batch = batch.set_column(place, pa.field(batch.schema.names[place], column.type), column)
-    return batch
-
-
-def _signs(values: Array, infinity: int) -> list[int]:
-    """Return 1 for infinity, -1 for minus infinity, and 0 for any other value."""
-    numbers = values.view(pa.int32() if pa.types.is_date32(values.type) else pa.int64()).to_pylist()
-    return [(n == infinity) - (n == -infinity) for n in numbers]
 
 
 def _failure(files: Files) -> errors.SourceFailed:
