@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services.runtime.early_signals import EarlySignals
-from services.runtime.interpreter import garbage
+from services.runtime.interpreter import dataclass_methods, garbage
 
 if TYPE_CHECKING:
     from services.runtime.command_line import Program
@@ -21,6 +21,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     early = EarlySignals() if arguments else EarlySignals().install()
     garbage.spare_start()
+    dataclass_methods.install()
     from services.runtime import stderr  # noqa: PLC0415 - see above
 
     stderr.install()

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
 
 
 @contextmanager
@@ -28,7 +27,7 @@ def hide(library: str) -> None:
     sys.meta_path.insert(0, _Hiding(library))
 
 
-class _Hiding(MetaPathFinder):
+class _Hiding:
     """Finds no module of this name. Setting sys.modules would not do: Cython does not see that None means absent."""
 
     def __init__(self, library: str) -> None:

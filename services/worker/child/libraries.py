@@ -4,8 +4,9 @@ pyarrow imports pandas where it is installed, when it makes an array of Python's
 it takes a fifth of a start and 30 MB. So children find that there is none.
 """
 
-from services.runtime.interpreter import imports
+from services.runtime.interpreter import dataclass_methods, imports
 
+dataclass_methods.install()
 imports.hide("pandas")
 
 import adbc_driver_manager.dbapi  # noqa: E402 - see above
