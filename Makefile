@@ -47,7 +47,10 @@ PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(JOBS) --dis
 # Four on any machine: tests wait for servers and processes about as long as they compute.
 JOBS ?= 4
 
-test: $(READY) $(AZURITE) ## Run every test, in four processes: make test, make test ARGS='tests/ports -k lease', make test JOBS=0 ARGS=--pdb
+test: $(READY) ## Run what every change needs, in four processes: make test, make test ARGS='tests/ports -k lease', make test JOBS=0 ARGS=--pdb
+	@$(PYTEST) -m 'not deep' $(ARGS)
+
+test-all: $(READY) $(AZURITE) ## Run every test: before a pull request, as CI does; takes ARGS and JOBS, too
 	@$(PYTEST) $(ARGS)
 
 $(AZURITE): $(READY) tests/azurite/package-lock.json
@@ -55,9 +58,9 @@ $(AZURITE): $(READY) tests/azurite/package-lock.json
 	@$(BIN)/python -m tests.servers.azurite
 
 test-unit: $(READY) ## Run the tests that need no server, no process and no patience
-	@$(PYTEST) -m 'not slow' tests/unit $(ARGS)
+	@$(PYTEST) -m 'not slow and not deep' tests/unit $(ARGS)
 
-proof: $(READY) ## Try at random what `make test` tries a part of; the store, beside its model, by PROOF=2000,50: stories, steps
+proof: $(READY) ## Try at random what the tests try a part of; the store, beside its model, by PROOF=2000,50: stories, steps
 	@EXPORTD_PROOF=$(PROOF) $(BIN)/python -m pytest -m proof -o faulthandler_timeout=0 $(ARGS)
 
 check: $(READY) proto-check breaking ## Lint of code and interfaces, types, generated code and the import rule
@@ -65,7 +68,7 @@ check: $(READY) proto-check breaking ## Lint of code and interfaces, types, gene
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "run .venv/bin/ruff format ."; exit 1; }
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/test_architecture.py tests/test_patience.py
+	@$(BIN)/python -m pytest tests/test_architecture.py tests/test_patience.py tests/test_tiers.py
 
 bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory queue download http secured sources large), STORE=postgres
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m bench $(BENCH) $(if $(STORE),--store $(STORE))
@@ -86,7 +89,7 @@ chaos-measure: $(READY) ## Throughput under kills, time to stop, to recover, mem
 rehearse: $(READY) ## Build the images of deploy/ without Docker, in folders, and export through them (needs root)
 	@$(BIN)/python deploy/rehearse.py
 
-coverage: $(VENV)/.coverage-ready ## Run every test and show what no test runs: build/coverage/index.html
+coverage: $(VENV)/.coverage-ready $(AZURITE) ## Run every test and show what no test runs: build/coverage/index.html
 	@$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
 $(VENV)/.coverage-ready: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[dev,coverage]'
@@ -133,4 +136,4 @@ breaking: $(READY) ## Fail when the interfaces break clients of the last release
 	  git archive $(RELEASED) buf.yaml proto third_party | tar -x -C $$tmp && $(BIN)/buf breaking --against $$tmp; \
 	fi
 
-.PHONY: rehearse breaking coverage site help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check
+.PHONY: rehearse breaking coverage site help setup demo run sample test test-all test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check

@@ -1,9 +1,9 @@
-"""How much is tried at random: a part in `make test`, all of it in `make proof`."""
+"""How much is tried at random: a part in `make test` and `make test-all`, all of it in `make proof`."""
 
 import os
 
 PROOF = os.environ.get("EXPORTD_PROOF", "")
-"""Examples and steps of the state machine in `make proof`, as `2000,50`; empty in `make test`."""
+"""Examples and steps of the state machine in `make proof`, as `2000,50`; empty elsewhere."""
 
 PART = 4
 

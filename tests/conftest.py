@@ -4,7 +4,9 @@ import atexit
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -41,10 +43,31 @@ def pytest_collection() -> Iterator[None]:
         gc.freeze()
 
 
-def pytest_sessionfinish() -> None:
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """xdist does not tell: each process does, at its end."""
+    for item in items[:1]:
+        item.config.stash[LEFT_OUT] = item.config.stash.get(LEFT_OUT, 0) + len(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """How many tests were left out stands in the last line, as without xdist."""
+    left_out = getattr(node, "workeroutput", {}).get("left_out", 0)
+    reporter = node.config.pluginmanager.getplugin("terminalreporter")
+    if left_out and reporter:
+        reporter.stats["deselected"] = [SimpleNamespace()] * left_out
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, 0)  # type: ignore[attr-defined]
     gc.unfreeze()
-    if databases := sys.modules.get("tests.servers.databases"):
-        databases.close()
+    for name in ("tests.servers.databases", "tests.servers.warm_exportctl"):
+        if server := sys.modules.get(name):
+            server.close()
 
 
 def pytest_configure() -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiers import deep
+
+pytestmark = deep
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("services", "exportd_client", "sample", "demo", "bench", "chaos", "tests")
 BASES = {"exportd_client": ROOT / "clients" / "python"}

@@ -4,6 +4,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.tiers import deep
+
+pytestmark = deep
+
 TESTS = Path(__file__).parent
 
 

@@ -19,8 +19,7 @@ from services.api import settings_help as api_settings
 from services.gateway import settings_help as gateway_settings
 from services.worker import settings_help as worker_settings
 from tests.docs import alerts_reference
-
-pytestmark = pytest.mark.slow
+from tests.tiers import deep
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -127,6 +126,7 @@ def _kept(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".env"}
 
 
+@deep
 def test_the_set_up_makes_what_is_missing_and_leaves_what_is_there(tmp_path: Path) -> None:
     trust = tmp_path / "trust"
     trust.mkdir()

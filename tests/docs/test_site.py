@@ -12,6 +12,9 @@ import pytest
 
 from tests.docs.pages import ROOT
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
+
+pytestmark = deep
 
 pytest.importorskip("zensical", reason="the extra docs is not installed")
 

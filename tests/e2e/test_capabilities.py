@@ -11,6 +11,7 @@ from exportd_client import Export, ExportClient
 from tests.e2e.conftest import House
 from tests.e2e.test_faults import _done, _until
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
 
 
 def older_sources(sample: Path) -> Path:
@@ -45,6 +46,7 @@ async def test_of_two_workers_one_with_the_old_sources_file_builds_what_it_can(
     assert not any(export.result.errors for export in ended)
 
 
+@deep
 async def test_a_worker_that_reads_its_new_sources_file_gets_what_waited_for_it(
     house: House, client: ExportClient, sample: Path
 ) -> None:
@@ -61,6 +63,7 @@ async def test_a_worker_that_reads_its_new_sources_file_gets_what_waited_for_it(
     assert (export.state, export.attempt) == (Export.STATE_COMPLETED, 1)
 
 
+@deep
 async def test_a_worker_in_another_folder_than_the_api_says_so_and_ends(
     house: House, client: ExportClient, sample: Path, tmp_path: Path
 ) -> None:

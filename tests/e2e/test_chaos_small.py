@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
+
+pytestmark = deep
 
 ROOT = Path(__file__).parent.parent.parent
 SEED = "222"

@@ -13,11 +13,12 @@ import psutil
 import pytest
 
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = [sys.executable, "-m", "chaos.demonstration", "--exports", "12"]
 
-pytestmark = pytest.mark.slow
+pytestmark = deep
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from demo.processes import Begin, start_api
 from tests.docs import pages
 from tests.patience import PATIENCE_S
 from tests.servers.warm import WarmProgram
+from tests.tiers import deep
 
 PAGE = "docs/credentials.md"
 PROGRAMS = Path(sys.executable).parent
@@ -43,6 +44,7 @@ def run(sample: Path, tmp_path: Path, warm_programs: Mapping[str, WarmProgram]) 
     return ran
 
 
+@deep
 def test_the_page_works_as_it_is_written(run: Run, sample: Path, tmp_path: Path, forked: Begin) -> None:
     lines = pages.commands(PAGE)
     (with_tls,) = [line for line in lines if "exportctl --target" in line]

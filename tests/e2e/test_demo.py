@@ -12,6 +12,9 @@ import pytest
 
 from demo.ports import free_ports
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
+
+pytestmark = deep
 
 ROOT = Path(__file__).parents[2]
 DEMO = (sys.executable, "-m", "demo")
@@ -47,6 +50,7 @@ def test_the_table_of_the_demonstration_fits_80_columns(folder: Path) -> None:
     assert {row[2] for row in rows[1:]} == {"336,776"}
 
 
+@deep
 def test_moved_services_say_how_to_reach_them_and_keep_their_settings(folder: Path) -> None:
     moved = {"EXPORTD_LISTEN": "127.0.0.1:0", "EXPORTD_QUEUE_LISTEN": "127.0.0.1:0", "EXPORTD_DATA_DIR": "data"}
     metrics = f"127.0.0.1:{free_port()}"

@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from tests.docs import pages
 from tests.e2e.conftest import House
 from tests.patience import PATIENCE_S
 from tests.servers.warm_exportctl import warm_exportctl
+from tests.tiers import deep, deep_but
 
 FOLDER = Path(sys.executable).parent
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -63,14 +63,13 @@ def run(words: list[str | Path], folder: Path, target: str, *programs: Path) -> 
     return ended.stdout
 
 
-@pytest.fixture(scope="module")
-def exportctl() -> Iterator[Path]:
+@pytest.fixture
+def exportctl() -> Path:
     """The program, forked for each start."""
-    with warm_exportctl() as program:
-        yield program.command("exportctl")
+    return warm_exportctl().command("exportctl")
 
 
-@pytest.mark.parametrize("page", WITH_COMMANDS)
+@pytest.mark.parametrize("page", deep_but(WITH_COMMANDS, "README.md", "docs/cli.md"))
 def test_the_commands_work_as_they_are_written(quiet_house: House, tmp_path: Path, page: str, exportctl: Path) -> None:
     for line in exportctl_lines(page):
         run(["bash", "-c", line], tmp_path, quiet_house.target, exportctl)
@@ -122,7 +121,7 @@ def test_a_transcript_shows_what_a_terminal_shows(
             assert without_what_changes(shown) == without_what_changes(output), line
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/clients.md"])
+@pytest.mark.parametrize("page", deep_but(["README.md", "docs/clients.md"], "README.md"))
 def test_the_program_in_python_works_as_it_is_written(quiet_house: House, tmp_path: Path, page: str) -> None:
     program = pages.blocks(page, "python")[0].text
     assert DEFAULT_TARGET in program
@@ -151,6 +150,7 @@ def test_the_catalog_and_the_sources_work_as_they_are_written(tmp_path: Path, fo
     assert (tmp_path / "orders.csv").read_text().split() == ["id,total", "a,1.50"]
 
 
+@deep
 def test_the_services_answer_as_the_page_for_operators_says(quiet_house: House, tmp_path: Path) -> None:
     lines = [
         line.partition("#")[0].split() for line in pages.commands("docs/operate.md") if line.startswith("exportd-")

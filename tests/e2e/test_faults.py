@@ -15,6 +15,7 @@ from exportd_client import Export, ExportClient
 from tests.e2e.conftest import PATIENT, House
 from tests.e2e.held import Held
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
 
 
 async def _until(client: ExportClient, export: Export, reached: Callable[[Export], bool]) -> Export:
@@ -68,6 +69,7 @@ async def test_a_killed_api_has_what_it_acknowledged(house: House) -> None:
     assert sorted(listed) == sorted(made)
 
 
+@deep
 async def test_a_job_survives_a_killed_api_without_costing_an_attempt(house: House, held: Held) -> None:
     api = house.api(**PATIENT)
     house.worker()
@@ -80,6 +82,7 @@ async def test_a_job_survives_a_killed_api_without_costing_an_attempt(house: Hou
     assert (export.state, export.attempt) == (Export.STATE_COMPLETED, 1)
 
 
+@deep
 async def test_fault_18_a_worker_stays_when_the_api_is_stopped_and_started_again(house: House, held: Held) -> None:
     api = house.api(**PATIENT)
     house.worker()
@@ -126,6 +129,7 @@ async def test_fault_17_a_draining_worker_gives_its_job_back_without_an_attempt(
     assert (shown.state, shown.attempt) == (Export.STATE_QUEUED, 0)
 
 
+@deep
 async def test_fault_17_a_draining_worker_finishes_what_is_short(
     house: House, client: ExportClient, held: Held
 ) -> None:
@@ -139,6 +143,7 @@ async def test_fault_17_a_draining_worker_finishes_what_is_short(
     assert (await client.get(export.id)).state == Export.STATE_COMPLETED
 
 
+@deep
 async def test_a_worker_of_another_store_builds_nothing_and_says_how_to_mend_it(
     house: House, client: ExportClient, tmp_path: Path
 ) -> None:
@@ -157,6 +162,7 @@ async def test_a_worker_of_another_store_builds_nothing_and_says_how_to_mend_it(
     assert (export.state, export.attempt) == (Export.STATE_COMPLETED, 1)
 
 
+@deep
 async def test_ctrl_c_leaves_the_export_running_and_prints_its_id(
     house: House, client: ExportClient, held: Held
 ) -> None:

@@ -15,6 +15,7 @@ from exportd_client import Export, ExportClient
 from tests.e2e.conftest import PATIENT, House
 from tests.e2e.held import Held
 from tests.e2e.test_faults import _done, _until, _writing
+from tests.tiers import deep
 
 
 async def test_fault_05_one_of_two_workers_killed_again_and_again_costs_no_export(
@@ -73,6 +74,7 @@ def _building(worker: ServiceProcess) -> list[psutil.Process]:
     return [p for p in psutil.Process(worker.pid).children(recursive=True) if p.ppid() != worker.pid]
 
 
+@deep
 async def test_fault_17_a_worker_that_ends_while_it_polls_takes_nothing_with_it(
     house: House, client: ExportClient
 ) -> None:
@@ -83,6 +85,7 @@ async def test_fault_17_a_worker_that_ends_while_it_polls_takes_nothing_with_it(
     assert (export.state, export.attempt) == (Export.STATE_COMPLETED, 1)
 
 
+@deep
 async def test_fault_18_an_api_that_ends_with_a_watch_a_download_and_a_poll_open_cuts_none_of_them_short(
     house: House, held: Held
 ) -> None:

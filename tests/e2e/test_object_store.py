@@ -23,6 +23,7 @@ from services.worker.artifacts.object_writer import PART_BYTES
 from tests.e2e.conftest import PATIENT, opened_house
 from tests.patience import PATIENCE_S
 from tests.servers.object_store import settings_for
+from tests.tiers import deep, deep_but
 
 INVOICES = f"/entities/{DEMO_ENTITY}/invoices?issuedAt[after]=2026-01-01"
 PASSWORD = "correct horse"
@@ -71,7 +72,7 @@ COUNTS: dict[str, Callable[[Path], int]] = {
 }
 
 
-@pytest.mark.parametrize("format_", COUNTS)
+@pytest.mark.parametrize("format_", deep_but(COUNTS, "xlsx"))
 async def test_every_format_is_whole_and_nothing_else_is_left(
     client: ExportClient, bucket: BucketStore, tmp_path: Path, format_: str
 ) -> None:
@@ -102,6 +103,7 @@ async def test_attachments_come_in_a_sealed_zip_and_in_one_of_their_own(client: 
         assert len(attachments.namelist()) == separate.attachments_file.entry_count > 1
 
 
+@deep
 async def test_a_download_goes_on_where_it_stopped(client: ExportClient, tmp_path: Path) -> None:
     """Several parts went up, and one stream comes down."""
     export = await _done(client, await client.create("/flights", format="csv"))

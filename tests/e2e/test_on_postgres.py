@@ -14,6 +14,7 @@ from tests.e2e.conftest import PATIENT, House, opened_house
 from tests.e2e.held import Held
 from tests.servers.databases import new_database
 from tests.servers.stores import new_store
+from tests.tiers import deep
 
 FLIGHTS = 336_776
 
@@ -56,6 +57,7 @@ async def test_what_one_api_takes_on_a_worker_of_the_other_builds_and_either_han
             assert sum(1 for _ in csv.reader(file)) == FLIGHTS + 1
 
 
+@deep
 async def test_an_export_outlives_the_api_that_took_it_on(houses: list[House], held: Held, tmp_path: Path) -> None:
     first, second = houses
     second.worker()

@@ -18,6 +18,7 @@ from tests.docs import pages
 from tests.patience import PATIENCE_S
 from tests.servers import databases
 from tests.servers.warm import WarmProgram
+from tests.tiers import deep
 
 PAGE = "docs/your-own-database.md"
 PROGRAMS = Path(sys.executable).parent
@@ -87,11 +88,13 @@ def test_the_draft_has_what_the_page_shows(reader: Reader) -> None:
             assert {key: drafted[name][key] for key in collection} == collection
 
 
+@deep
 def test_the_draft_is_sound_as_it_is(reader: Reader) -> None:
     assert "valid" in reader.run(line_of("exportd-api catalog check"))
     assert "no problem" in reader.run(line_of("exportd-worker check", "--catalog"))
 
 
+@deep
 def test_the_check_says_what_the_page_shows(reader: Reader) -> None:
     draft = (reader.folder / "catalog.toml").read_text()
     flight_log = draft.index("[collections.FlightLog]")

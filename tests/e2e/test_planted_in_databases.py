@@ -31,6 +31,9 @@ from tests.e2e.test_planted_secrets import (
 )
 from tests.patience import PATIENCE_S
 from tests.servers.webhook import Receiver, webhook_receiver
+from tests.tiers import deep, deep_but
+
+pytestmark = deep
 
 __all__ = ["files"]
 LABEL = "planted-label-that-is-no-secret"
@@ -97,7 +100,7 @@ def contents(folder: Path, pattern: str) -> dict[str, bytes]:
 STORES = {"sqlite": sqlite, "postgres": postgres}
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=deep_but(STORES, "sqlite"))
 def kept(request: pytest.FixtureRequest, files: Path) -> Iterator[Kept]:
     with STORES[request.param](files) as opened:
         yield opened

@@ -19,6 +19,9 @@ from services.api.storage.postgres.connections import Address
 from services.api.storage.postgres.migrate import migrate
 from tests.e2e.conftest import PATIENT, House, opened_house
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
+
+pytestmark = deep
 
 EXPORTS = 24
 

@@ -14,8 +14,9 @@ import pytest
 from demo.processes import Begin, installed, start_api, start_worker
 from exportd_client import Export, ExportClient
 from tests.e2e.conftest import PATIENT
+from tests.tiers import deep
 
-pytestmark = pytest.mark.slow
+pytestmark = deep
 
 ROOT = Path(__file__).parents[2]
 TAG = re.search(r"^RELEASED := (\S+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]  # type: ignore[index]

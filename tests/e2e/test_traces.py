@@ -18,6 +18,7 @@ from tests.e2e.held import Held
 from tests.patience import PATIENCE_S
 from tests.servers.collector import Collector, Seen, collecting
 from tests.servers.stores import new_store
+from tests.tiers import deep, deep_but
 
 TRACE_ID, SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE_ID}-{SPAN_ID}-01"
@@ -33,7 +34,7 @@ def collector() -> Iterator[Collector]:
         yield collector
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=deep_but(["sqlite", "postgres"], "sqlite"))
 def traced(request: pytest.FixtureRequest, tmp_path: Path, sample: Path, collector: Collector) -> Iterator[House]:
     """An api that sends its traces; with PostgreSQL there are two, and workers and callers meet different ones."""
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
@@ -106,6 +107,7 @@ async def test_a_trace_has_the_whole_life_of_an_export(traced: House, collector:
     assert {line["event"] for line in lines if line.get("trace_id") == TRACE_ID} >= {"call", "attempt"}
 
 
+@deep
 async def test_a_killed_worker_leaves_one_trace_with_its_lost_attempt(
     traced: House, collector: Collector, held: Held, tmp_path: Path
 ) -> None:
@@ -132,6 +134,7 @@ async def test_a_killed_worker_leaves_one_trace_with_its_lost_attempt(
     assert {span.parent_id for span in (lost, *waits, *attempts)} == {root.span_id}
 
 
+@deep
 async def test_the_trace_of_a_web_request_goes_through_the_gateway(
     tmp_path: Path, sample: Path, collector: Collector
 ) -> None:

@@ -18,6 +18,7 @@ from services.api.domain.keys import Holder, read
 from tests.e2e.conftest import PATIENT, House
 from tests.patience import PATIENCE_S
 from tests.servers.warm import WarmProgram
+from tests.tiers import deep
 
 LIST = export_service_pb2.ListExportsRequest()
 AIRPORTS = export_service_pb2.CreateExportRequest(uri="/airports", format=export_pb2.FORMAT_CSV)
@@ -89,6 +90,7 @@ async def test_an_export_is_built_for_a_key_by_a_worker_with_a_certificate(
         assert key not in process.log.read_text()
 
 
+@deep
 async def test_an_export_is_built_by_a_worker_with_a_token_and_not_without(
     house: House, api_command: ApiCommand, tmp_path: Path
 ) -> None:

@@ -14,6 +14,9 @@ from tests.e2e.conftest import PATIENT, House, opened_house
 from tests.e2e.held import Held
 from tests.patience import PATIENCE_S
 from tests.servers.stores import new_store
+from tests.tiers import deep
+
+pytestmark = deep
 
 LISTENING = "FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
 
@@ -69,6 +72,7 @@ async def seen(client: ExportClient, export: Export, wanted: str) -> Export:
     raise AssertionError("the watch ended")
 
 
+@deep
 async def test_a_worker_of_the_other_api_is_listed_and_drained(sample: Path, tmp_path: Path) -> None:
     """At apis of its own, where no worker was there before."""
     with two(sample, tmp_path / "own", new_store()) as houses:
@@ -100,6 +104,7 @@ async def test_a_preview_is_answered_by_a_worker_of_the_other_api(worker: None, 
     assert len(shown.rows) == 3
 
 
+@deep
 async def test_hints_that_are_cut_off_cost_a_moment_and_come_again(
     url: str, houses: list[House], worker: None, here: ExportClient
 ) -> None:

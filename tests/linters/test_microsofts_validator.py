@@ -21,6 +21,9 @@ from services.worker.writers.xlsx import XlsxWriter
 from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, appended_file_of, batch_of, file_of, text_column
 from tests.linters.node import Node, NoNode, node
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
+
+pytestmark = deep
 
 VERSION = "0.4.0"
 NPM = Path(__file__).parents[2] / "build" / "npm"

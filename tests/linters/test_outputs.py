@@ -14,6 +14,7 @@ from tests.linters.fault import rules_of
 from tests.linters.workbook_linter import workbook_faults
 from tests.linters.zip_linter import zip_faults
 from tests.reference.openpyxl_writer import OpenpyxlWriter
+from tests.tiers import deep
 from tests.unit.bundle.bundles import bundle_of, row, spec_of
 from tests.unit.writers.writer_tables import COLUMNS, ROWS
 
@@ -53,6 +54,7 @@ def test_a_workbook_of_several_sheets_has_no_fault_whatever_its_name(name):
     assert len(zipfile.ZipFile(file).namelist()) == 12
 
 
+@deep
 def test_a_workbook_of_many_segments_has_no_fault():
     rows = [{"text": text} for text in TEXTS] * 2500
     assert faults(file_of(Format.XLSX, TEXT, rows)) == []

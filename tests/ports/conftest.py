@@ -5,6 +5,7 @@ import pytest
 from services.api.domain.fairness import Fairness
 from services.api.domain.leases import LeasePolicy
 from tests.ports.rigs import RIGS
+from tests.tiers import deep_but
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ async def rigs(tmp_path_factory):
         await rig.close()
 
 
-@pytest.fixture(params=sorted(RIGS))
+@pytest.fixture(params=deep_but(sorted(RIGS), "postgres", "sqlite"))
 async def store_rig(request, rigs):
     """An empty one."""
     return await rigs(request.param)

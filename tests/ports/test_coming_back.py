@@ -18,7 +18,7 @@ from tests.ports.samples import CRASH, SPEC, START, STATS, new_export, new_file
 
 BUSY = ("busy-a", "busy-b", "busy-c")
 JOBS = 5
-SERVED = 60
+SERVED = 30
 HOUR = timedelta(hours=1)
 SHARES = Fairness(shares={"away": Share(max_running=JOBS)})
 

@@ -10,6 +10,7 @@ from tests.budget import PROOF
 from tests.ports.defects import PLANTED
 from tests.ports.machine import prove
 from tests.ports.rigs import RIGS
+from tests.tiers import deep_but
 
 pytestmark = pytest.mark.proof
 
@@ -21,17 +22,15 @@ RARE = {"a worker that gets again what it gave back", "release without its fence
 
 TRIED = [defect for defect in PLANTED if PROOF or defect not in RARE]
 
-every_store = pytest.mark.parametrize("kind", sorted(RIGS))
 
-
-@every_store
+@pytest.mark.parametrize("kind", deep_but(sorted(RIGS), "sqlite"))
 def test_the_store_does_what_the_model_does(kind: str) -> None:
     examples, steps = (int(number) for number in (PROOF or QUICK[kind]).split(","))
     prove(kind, examples, steps, repeatable=not PROOF)
 
 
 @pytest.mark.parametrize("kind", sorted(RIGS) if PROOF else ["memory"])
-@pytest.mark.parametrize("defect", TRIED)
+@pytest.mark.parametrize("defect", deep_but(TRIED, *TRIED[:3]))
 def test_a_planted_defect_does_not_escape_the_machine(defect: str, kind: str) -> None:
     """What is tested is the machine, which is the same for every store: over the quickest one, but in `make proof`."""
     with pytest.raises(AssertionError):

@@ -1,6 +1,6 @@
 """A real server with the interface of Azure's object store: azurite, in a process of its own, on loopback.
 
-It is 186 MB of npm packages, which `make test` brings before the tests: `python -m tests.servers.azurite`.
+It is 186 MB of npm packages, which `make test-all` brings before the tests: `python -m tests.servers.azurite`.
 """
 
 import base64

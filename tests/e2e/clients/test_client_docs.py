@@ -18,8 +18,7 @@ from tests.e2e.clients import npm
 from tests.e2e.conftest import House
 from tests.e2e.test_examples import DEFAULT_TARGET, FOLDER, run
 from tests.patience import PATIENCE_S
-
-pytestmark = pytest.mark.slow
+from tests.tiers import deep
 
 ROOT = Path(__file__).parents[3]
 PAGE = "docs/clients.md"
@@ -100,6 +99,7 @@ print(content[:2].decode())
 """
 
 
+@deep
 def test_django_views(quiet_house: House, tmp_path: Path) -> None:
     (tmp_path / "views.py").write_text(program("python", "views.py", quiet_house.target))
     assert run([sys.executable, "-c", DJANGO], tmp_path, quiet_house.target) == "PK\n"
@@ -119,12 +119,14 @@ assert len(exports) >= 1
 """
 
 
+@deep
 def test_a_celery_task(quiet_house: House, tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text(program("python", "tasks.py", quiet_house.target))
     run([sys.executable, "-c", CELERY], tmp_path, quiet_house.target)
     assert (tmp_path / "report.csv").read_bytes().startswith(b"id,")
 
 
+@deep
 @pytest.mark.parametrize("page", [PAGE, "clients/typescript/README.md"])
 def test_node(page: str, quiet_house: House, tmp_path: Path) -> None:
     node = npm.built()
@@ -160,6 +162,7 @@ func init() { encoding.RegisterCodec(codec{}) }
 """
 
 
+@deep
 def test_go(quiet_house: House, tmp_path: Path) -> None:
     """With Debian's golang-go, protoc-gen-go, protoc-gen-go-grpc and golang-google-grpc-dev."""
     missing = [name for name in ("go", "protoc-gen-go", "protoc-gen-go-grpc") if not shutil.which(name)]
@@ -185,6 +188,7 @@ def test_go(quiet_house: House, tmp_path: Path) -> None:
     assert len((tmp_path / "airports.csv").read_text().splitlines()) == 1459
 
 
+@deep
 @pytest.mark.parametrize(
     ("language", "suffix", "names"),
     [("java", "java", "Export.java"), ("csharp", "cs", "Export.cs"), ("python", "py", "export_pb2.py")],
@@ -217,6 +221,7 @@ def generated(language: str, into: Path) -> None:
     assert made.returncode == 0, made.stderr
 
 
+@deep
 def test_java(quiet_house: House, tmp_path: Path) -> None:
     """With Debian's default-jdk-headless, libgrpc-java, libnetty-java and protobuf-compiler-grpc-java-plugin."""
     jars = [path for path in JAVA_LIBRARIES.glob("*.jar") if JAVA_LIBRARY.match(path.name)]

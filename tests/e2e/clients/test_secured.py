@@ -10,6 +10,9 @@ from exportd_client import AccessRefused, Export, ExportClient, Patience, SyncEx
 from tests.e2e.clients import npm
 from tests.e2e.conftest import PATIENT, House
 from tests.e2e.test_trust import ApiCommand, api_command, settings_in  # noqa: F401 - a fixture
+from tests.tiers import deep
+
+pytestmark = deep
 
 HASTY = Patience(first_contact=0)
 NODE = """
@@ -64,6 +67,7 @@ def _rows_by_threads(secured: Secured, export_id: str) -> int:
         return client.to_arrow(export_id).num_rows
 
 
+@deep
 def test_node(secured: Secured, tmp_path: Path) -> None:
     node = npm.built()
     (tmp_path / "node_modules").mkdir()

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import pwd
-import sys
+import signal
 from pathlib import Path
 
 from exportd.v1.export_service_pb2 import CancelExportRequest
@@ -17,6 +17,7 @@ from services.api.storage.sqlite.database import SqliteDatabase
 from tests.integration.api.conftest import CATALOG, Api
 from tests.integration.api.test_exportctl_operating import exportctl
 from tests.patience import PATIENCE_S
+from tests.servers.warm_exportctl import begun
 
 
 async def test_the_trail_is_a_table_newest_first(api: Api) -> None:
@@ -54,10 +55,7 @@ async def test_conditions_and_the_limit_choose_the_entries_and_json_is_a_line_ea
 
 async def test_follow_goes_on_with_what_comes(api: Api) -> None:
     first = await api.create()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "exportd_client.cli", "--target", api.target, "audit", "--follow", "--output", "json"),
-        stdout=asyncio.subprocess.PIPE,
-    )
+    process = await begun(api.target, "audit", "--follow", "--output", "json")
     assert process.stdout
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -65,7 +63,7 @@ async def test_follow_goes_on_with_what_comes(api: Api) -> None:
             later = [(await api.create()).id for _ in range(2)]
             shown += [json.loads(await process.stdout.readline())["resourceId"] for _ in later]
     finally:
-        process.kill()
+        process.send_signal(signal.SIGKILL)
         await process.wait()
     assert shown == [first.id, *later]
 

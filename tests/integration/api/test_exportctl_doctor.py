@@ -1,10 +1,7 @@
 """exportctl doctor, against a real api: what is wrong on the way to it is found, with what to do."""
 
-import asyncio
 import io
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +20,7 @@ from services.api.usecases.keys import Keys, NewKey
 from services.api.world import World
 from services.tls.files import TlsFiles
 from tests.integration.api.conftest import Api, serving
-from tests.patience import PATIENCE_S
+from tests.servers import warm_exportctl
 
 Found = dict[str, str]
 """The verdict of each subject."""
@@ -31,18 +28,11 @@ Found = dict[str, str]
 
 async def doctor(target: str, *words: str, **environ: str) -> tuple[int | None, Found, str]:
     """The exit code, the verdicts, and everything that was printed."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "exportd_client.cli", "--target", target, "--output", "json", "doctor", *words),
-        env={**os.environ, **environ},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(PATIENCE_S):
-        out, err = await process.communicate()
-    assert err == b""
+    code, out, err = await warm_exportctl.exportctl(target, "--output", "json", "doctor", *words, **environ)
+    assert err == ""
     findings = json.loads(out)["findings"]
     assert [f for f in findings if (f["verdict"] == "ok") == bool(f["action"])] == []
-    return process.returncode, {f["subject"]: f["verdict"] for f in findings}, out.decode()
+    return code, {f["subject"]: f["verdict"] for f in findings}, out
 
 
 async def key_of(api: Api, settings: ApiSettings, lasts: timedelta | None) -> str:

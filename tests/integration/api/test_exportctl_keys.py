@@ -16,6 +16,7 @@ from services.api.usecases.keys import Keys, NewKey
 from services.api.world import World
 from tests.integration.api.conftest import Api
 from tests.patience import PATIENCE_S
+from tests.servers import warm_exportctl
 
 
 @pytest.fixture
@@ -28,15 +29,7 @@ async def chief(api: Api, settings: ApiSettings) -> str:
 
 async def exportctl(api: Api, key: str, *words: str, **environ: str) -> tuple[int | None, str, str]:
     """Exit code, stdout, stderr."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "exportd_client.cli", "--target", api.target, *words),
-        env={**os.environ, "EXPORTD_API_KEY": key, **environ},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(PATIENCE_S):
-        out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
+    return await warm_exportctl.exportctl(api.target, *words, EXPORTD_API_KEY=key, **environ)
 
 
 async def test_a_key_is_created_shown_once_listed_rotated_and_revoked(api: Api, chief: str) -> None:

@@ -1,24 +1,15 @@
 """exportctl for operators, against a real api."""
 
-import asyncio
 import json
-import sys
 
 from exportd.v1 import export_pb2
 from tests.integration.api.conftest import Api, Worker
-from tests.patience import PATIENCE_S
+from tests.servers import warm_exportctl
 
 
 async def exportctl(api: Api, *words: str) -> tuple[int | None, str, str]:
     """Exit code, stdout, stderr."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "exportd_client.cli", "--target", api.target, *words),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(PATIENCE_S):
-        out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
+    return await warm_exportctl.exportctl(api.target, *words)
 
 
 async def given_up(api: Api, worker: Worker) -> export_pb2.Export:

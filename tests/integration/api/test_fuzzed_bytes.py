@@ -20,6 +20,9 @@ from tests.integration.api.test_hostile_workers import sound
 from tests.integration.api.test_isolation import strange
 from tests.integration.api.test_keys import METHODS as OF_CALLERS
 from tests.integration.api.test_keys import keys
+from tests.tiers import deep
+
+pytestmark = deep
 
 __all__ = ["keys"]
 SEED = 20261129

@@ -14,6 +14,7 @@ from services.api.settings import ApiSettings, Waits
 from services.api.world import World
 from tests.integration.api.conftest import Api, Clock, Worker, serving, until
 from tests.integration.api.refusals import refused
+from tests.tiers import deep
 
 Export = export_pb2.Export
 CONTENT = b"id,issuedAt\r\n1,2026-01-01T00:00:00Z\r\n2,\r\n"
@@ -421,6 +422,7 @@ async def test_an_undecodable_request_is_invalid_and_says_nothing_of_the_inside(
     assert "Error parsing" not in refusal.message
 
 
+@deep
 async def test_a_page_of_long_requests_is_one_that_clients_take(api: Api) -> None:
     long = "&".join(f"id={'x' * 100}{n}" for n in range(60))
     made = [(await api.create(f"/shops/7/orders?{long}")).id for _ in range(200)]

@@ -19,6 +19,7 @@ from services.runtime import logs
 from tests.integration.api.conftest import Api, until
 from tests.integration.api.test_queue_fields import SOUND as OF_WORKERS
 from tests.patience import PATIENCE_S
+from tests.tiers import deep_but
 
 MAX_HEADER_BYTES = 8192
 """What gRPC clients take of headers."""
@@ -101,7 +102,7 @@ def logged() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("stub", "method"), METHODS, ids=lambda part: getattr(part, "name", part))
-@pytest.mark.parametrize("kind", TEXTS)
+@pytest.mark.parametrize("kind", deep_but(TEXTS, "escapes"))
 async def test_little_is_repeated(
     api: Api, capsys: pytest.CaptureFixture[str], stub: str, method: Any, kind: str
 ) -> None:

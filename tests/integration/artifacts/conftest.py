@@ -12,6 +12,7 @@ from services.worker.ports import ArtifactSink
 from tests.integration.artifacts.places import BucketPlace, FolderPlace, Place
 from tests.servers import azurite
 from tests.servers.object_store import bucket_of
+from tests.tiers import deep_but
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield endpoint
 
 
-@pytest.fixture(params=["folder", "bucket", "azure"])
+@pytest.fixture(params=deep_but(["folder", "bucket", "azure"], "folder", "bucket"))
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "folder":
         return FolderPlace(tmp_path)

@@ -11,10 +11,11 @@ from tests.integration.artifacts.test_bucket import LARGE
 from tests.integration.artifacts.test_signed_urls import answered, changed, signed
 from tests.integration.artifacts.writers import CONTENT, KEY, LEASE, NAME, content_of, nothing, stored
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
 
 REFUSED = 403
 
-pytestmark = pytest.mark.parametrize("place", ["azure"], indirect=True)
+pytestmark = [deep, pytest.mark.parametrize("place", ["azure"], indirect=True)]
 
 
 async def test_a_file_of_several_parts_is_whole(sink, reader, place):

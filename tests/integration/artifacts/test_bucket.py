@@ -18,6 +18,7 @@ from services.worker.artifacts.object_writer import PART_BYTES
 from tests.integration.artifacts.writers import CONTENT, KEY, LEASE, NAME, content_of, nothing, stored
 from tests.patience import PATIENCE_S
 from tests.servers.unsteady_relay import UnsteadyRelay, unsteady_relay
+from tests.tiers import deep
 
 STRANGER = LeaseRef("export-2", "lease-1")
 LARGE = os.urandom(PART_BYTES + PART_BYTES // 2)
@@ -155,6 +156,7 @@ async def test_a_store_that_refuses_for_long_is_unavailable(reader, place, relay
     assert await far.size(KEY) is None
 
 
+@deep
 async def test_an_answer_that_breaks_off_again_and_again_is_given_up(sink, reader, place, relay):
     stored(sink, content=LARGE)
     far = type(reader)(reached_at(place.settings, relay.endpoint), reader.store_id)
@@ -165,6 +167,7 @@ async def test_an_answer_that_breaks_off_again_and_again_is_given_up(sink, reade
         await file.read(0, len(LARGE), bytes)
 
 
+@deep
 async def test_a_store_that_does_not_answer_is_unavailable(reader, place, unanswering):
     gone = type(reader)(unanswering(place.settings), reader.store_id)
     for verb in (gone.size(KEY), gone.open(KEY), gone.remove("export-1/lease-1/"), anext(gone.prefixes())):

@@ -16,6 +16,7 @@ from services.worker.artifacts.folder import FolderSink
 from tests.crashes.killed import killed_at_each_line
 from tests.integration.artifacts.places import FolderPlace
 from tests.integration.artifacts.writers import CONTENT, KEY, LEASE, NAME, content_of, nothing, stored
+from tests.tiers import deep, deep_but
 
 WORKER = [worker_folder, folder_writer, spool, file_lock, durable, beneath, removal]
 SIBLING = LeaseRef("export-1", "lease-2")
@@ -55,7 +56,7 @@ def give_up(folder: Path) -> None:
     writer.abort()
 
 
-@pytest.mark.parametrize("write", [append, write_anywhere])
+@pytest.mark.parametrize("write", deep_but([append, write_anywhere], append))
 async def test_who_is_killed_while_storing_leaves_a_whole_file_or_none(tmp_path, write):
     folders = killed_at_each_line(write, WORKER, tmp_path, opened)
     assert len(folders) > 60
@@ -70,6 +71,7 @@ async def test_who_is_killed_while_storing_leaves_a_whole_file_or_none(tmp_path,
     assert found == {(None, False), (CONTENT, False), (CONTENT, True)}
 
 
+@deep
 async def test_nothing_stays_of_who_was_killed_while_giving_up(tmp_path):
     for folder in killed_at_each_line(give_up, WORKER, tmp_path, opened):
         await check_withdrawn(folder)
@@ -97,9 +99,10 @@ def remove(folder: Path) -> None:
     asyncio.run(FolderPlace(folder).opened_by_api().remove("export-1/lease-1/"))
 
 
+@deep
 @pytest.mark.parametrize(
     ("clear", "modules"),
-    [(withdraw, [*WORKER, shutil]), (remove, [api_folder, durable, beneath, removal, shutil])],
+    deep_but([(withdraw, [*WORKER, shutil]), (remove, [api_folder, durable, beneath, removal, shutil])], remove),
     ids=["withdraw", "remove"],
 )
 async def test_who_is_killed_while_clearing_up_leaves_it_to_the_next_one(tmp_path, clear, modules):
@@ -125,6 +128,7 @@ def sweep(folder: Path) -> None:
     FolderSink(FolderPlace(folder).root).sweep()
 
 
+@deep
 def test_who_is_killed_while_sweeping_leaves_it_to_the_next_one(tmp_path):
     folders = killed_at_each_line(sweep, WORKER, tmp_path, left_by_dead)
     assert len(folders) > 20

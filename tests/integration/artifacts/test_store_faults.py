@@ -15,6 +15,7 @@ from services.worker.artifacts import open_sink
 from tests.integration.artifacts.test_bucket import LARGE, reached_at
 from tests.integration.artifacts.writers import KEY, LEASE, NAME, content_of, nothing, stored
 from tests.servers.unsteady_relay import Fault, UnsteadyRelay, unsteady_relay
+from tests.tiers import deep, deep_but
 
 FAULTS = {
     "throttled": Fault(status=503, body=b"<Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>"),
@@ -57,7 +58,7 @@ def distant(reader: Any, far: BucketStore) -> Any:
     return type(reader)(far, reader.store_id)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", deep_but(FAULTS, "throttled", "cut in the request"))
 def test_a_large_file_goes_up_whole(reader, place, relay, far, fault):
     with closing(open_sink(far)) as sink:
         relay.faults = [FAULTS[fault]] * 2
@@ -67,6 +68,7 @@ def test_a_large_file_goes_up_whole(reader, place, relay, far, fault):
     assert file.size_bytes == len(LARGE) * 2
 
 
+@deep
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_small_file_goes_up_whole(reader, place, relay, far, fault):
     with closing(open_sink(far)) as sink:
@@ -95,7 +97,7 @@ API = {
 }
 
 
-@pytest.mark.parametrize("fault", ["throttled", "broken", "silent", "hangs up"])
+@pytest.mark.parametrize("fault", deep_but(["throttled", "broken", "silent", "hangs up"], "broken"))
 @pytest.mark.parametrize("verb", API)
 async def test_each_verb_of_the_api_is_tried_again(sink, relay, distant, verb, fault):
     stored(sink)
@@ -104,7 +106,7 @@ async def test_each_verb_of_the_api_is_tried_again(sink, relay, distant, verb, f
     assert relay.faults == []
 
 
-@pytest.mark.parametrize("fault", WHAT_ENDS)
+@pytest.mark.parametrize("fault", deep_but(WHAT_ENDS, "hangs up"))
 @pytest.mark.parametrize("verb", API)
 async def test_each_verb_of_the_api_ends(relay, distant, verb, fault):
     relay.faults = [FAULTS[fault]] * 1000

@@ -14,8 +14,9 @@ from chaos.leftovers import check_rows, orphans
 from chaos.shared_stores import SharedStores
 from services.objects.client import opened
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
 
-pytestmark = pytest.mark.slow
+pytestmark = deep
 
 
 @pytest.fixture

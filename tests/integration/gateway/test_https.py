@@ -19,6 +19,7 @@ from services.tls.files import TlsFiles
 from tests.integration.api.conftest import Api, serving
 from tests.integration.gateway.conftest import Gateway, opened
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
 
 
 def made(folder: Path) -> Path:
@@ -79,6 +80,7 @@ async def test_callers_show_a_certificate_where_an_authority_is_set(api: Api, fi
         assert not await answers(gateway, trusting(files))
 
 
+@deep
 async def test_a_handshake_counts_as_a_connection_until_it_ends(api: Api, files: Path) -> None:
     context = trusting(files)
     async with opened(api.target, **https(files, EXPORTD_GATEWAY_MAX_CONNECTIONS="1")) as gateway:

@@ -12,6 +12,7 @@ from tests.docs import pages
 from tests.integration.api.conftest import Worker
 from tests.integration.gateway.conftest import Gateway
 from tests.patience import PATIENCE_S
+from tests.tiers import deep_but
 
 PAGES = ("docs/http.md", "docs/from-other-products.md")
 ADDRESS = "http://127.0.0.1:8080"
@@ -42,7 +43,7 @@ def test_the_page_shows_every_door() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="this machine has no curl")
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("line", deep_but(LINES, *LINES[::4]))
 async def test_a_line_works_as_it_is_written(gateway: Gateway, worker: Worker, tmp_path: Path, line: str) -> None:
     ids = await exports(gateway, worker)
     process = await asyncio.create_subprocess_exec(

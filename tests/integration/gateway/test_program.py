@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.programs.conftest import Running, ended, path_of, started, until
 from tests.integration.programs.test_early_signals import takes
+from tests.tiers import deep, deep_but
 
 PROGRAM = "exportd-gateway"
 
@@ -42,7 +43,7 @@ def up(folder: Path, **settings: str) -> Iterator[tuple[Running, int]]:
         yield running, int(found[1])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", deep_but([signal.SIGTERM, signal.SIGINT], signal.SIGTERM))
 def test_it_serves_until_a_signal_and_logs_no_query(tmp_path: Path, number: signal.Signals) -> None:
     with up(tmp_path) as (running, port):
         with closing(http.client.HTTPConnection("127.0.0.1", port)) as caller:
@@ -91,6 +92,7 @@ def test_it_does_not_start_with_a_mistake_and_names_the_setting(settings: dict[s
     assert named in refused.stderr
 
 
+@deep
 def test_a_stop_before_it_serves_ends_it_cleanly() -> None:
     with started([path_of(PROGRAM)], environ(), stderr=subprocess.PIPE) as process:
         until(lambda: takes(process.pid, signal.SIGTERM))

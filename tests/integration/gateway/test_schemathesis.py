@@ -29,6 +29,9 @@ from services.runtime.settings import SettingsReader
 from tests.budget import PROOF
 from tests.integration.api.conftest import Api, Worker
 from tests.integration.gateway.conftest import Gateway
+from tests.tiers import deep
+
+pytestmark = deep
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 SEED = 47

@@ -14,6 +14,7 @@ import pytest
 from tests.integration.gateway.test_program import PROGRAM, environ, free_port
 from tests.integration.programs.conftest import Running, ended, path_of, started, until
 from tests.integration.programs.test_several_processes import children, gone
+from tests.tiers import deep
 
 COUNT = 2
 
@@ -60,6 +61,7 @@ def test_every_process_answers_on_the_one_port(gateways: Running, port: int) -> 
     until(all_have_answered)
 
 
+@deep
 def test_they_end_with_their_parent_and_nobody_is_cut_off(gateways: Running, port: int) -> None:
     family = children(gateways)
     with closing(http.client.HTTPConnection("127.0.0.1", port)) as caller:
@@ -77,6 +79,7 @@ def test_they_end_with_their_parent_and_nobody_is_cut_off(gateways: Running, por
     assert gateways.log.read_text().count('"stopped"') == COUNT
 
 
+@deep
 def test_they_stop_when_their_parent_is_killed(gateways: Running) -> None:
     family = children(gateways)
     gateways.process.kill()
@@ -94,6 +97,7 @@ def test_one_that_is_killed_is_started_again_while_the_others_serve(gateways: Ru
     assert len(children(gateways)) == COUNT
 
 
+@deep
 def test_hangup_ends_none_of_them(gateways: Running, port: int) -> None:
     gateways.process.send_signal(signal.SIGHUP)
     asked(port)
@@ -101,6 +105,7 @@ def test_hangup_ends_none_of_them(gateways: Running, port: int) -> None:
     assert len(children(gateways)) == COUNT
 
 
+@deep
 def test_each_shows_its_metrics_on_a_port_of_its_own(tmp_path: Path, settings: dict[str, str]) -> None:
     metrics, log = free_port() % 60_000 + 1024, tmp_path / "log"
     more = settings | {"EXPORTD_GATEWAY_METRICS": f"127.0.0.1:{metrics}"}
@@ -125,6 +130,7 @@ def test_what_cannot_be_is_refused_at_the_start(settings: dict[str, str], more: 
     assert told in refused.stderr
 
 
+@deep
 def test_a_port_that_another_has_is_told_once_and_ends_all(gateways: Running, settings: dict[str, str]) -> None:
     refused = ended(PROGRAM, environ=environ(**settings))
     assert refused.returncode == 2

@@ -43,6 +43,7 @@ from tests.integration.matrix.rows import (
 )
 from tests.integration.sources.copy_jobs import run
 from tests.integration.sources.source_specs import spec_of
+from tests.tiers import deep_but
 
 Warnings = list[ExportWarning]
 Cells = Callable[[bytes, Sequence[str], Path], list[list[Any]]]
@@ -65,7 +66,7 @@ OF_FORMAT = {
 """Codes that only these formats have a need for."""
 
 
-@pytest.fixture(scope="module", params=PARAMETERS)
+@pytest.fixture(scope="module", params=deep_but(PARAMETERS, "postgres", "duckdb", "parquet", "csv"))
 def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     return made(request.param, tmp_path_factory.mktemp("matrix"))
 
@@ -198,7 +199,7 @@ def test_what_is_not_of_the_type_is_refused_with_its_key(shelf: Shelf) -> None:
             assert failed.value.message == f"{of}, where id is '{place}'."
 
 
-@pytest.mark.parametrize(("kind", "least"), [("parquet", 12), ("parquet-int96", 0)])
+@pytest.mark.parametrize(("kind", "least"), deep_but([("parquet", 12), ("parquet-int96", 0)], "parquet"))
 def test_whole_files_without_an_order(tmp_path: Path, kind: str, least: int) -> None:
     """Which polars reads, column by column as far as they are stored as the catalog's types."""
     shelf = made(kind, tmp_path)

@@ -20,6 +20,7 @@ from tests.integration.notify.conftest import SECRETS, Office, eventually
 from tests.integration.notify.test_killed import killed
 from tests.ports.samples import OPTIONS, START
 from tests.servers.webhook import Answer, Receiver, Request
+from tests.tiers import deep_but
 
 TOLERANCE_S = 300
 EVENTS = replace(OPTIONS, callback_format=CallbackFormat.SYNTAGE)
@@ -147,7 +148,7 @@ async def test_other_tenants_keep_the_eight_fields_and_standard_webhooks(office:
     assert not {"x-syntage-signature", "content-digest"} & request.headers.keys()
 
 
-@pytest.mark.parametrize("until", ["committed", "held"])
+@pytest.mark.parametrize("until", deep_but(["committed", "held"], "held"))
 async def test_what_a_killed_process_had_committed_is_told_once_under_one_id(
     office: Office, receiver: Receiver, tmp_path: Path, until: str
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from services.api.domain.notifications import DeliveryState
 from tests.integration.notify.conftest import Office, eventually
 from tests.servers.webhook import Receiver
+from tests.tiers import deep_but
 
 ROOT = Path(__file__).parents[3]
 
@@ -25,7 +26,7 @@ def killed(database: Path, url: str, until: str, callback_format: str = "xdent")
     return export_id
 
 
-@pytest.mark.parametrize("until", ["committed", "held"])
+@pytest.mark.parametrize("until", deep_but(["committed", "held"], "held"))
 async def test_fault_23_the_next_process_announces_what_a_killed_one_had_committed(
     office: Office, receiver: Receiver, tmp_path: Path, until: str
 ) -> None:

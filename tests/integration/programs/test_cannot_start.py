@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.programs.conftest import PROGRAMS, Place, ended
 from tests.servers.warm import WarmProgram
+from tests.tiers import deep, deep_but
 
 MAX_LINES = 3
 LONG = "n" * 300
@@ -76,7 +77,7 @@ def said_by(program: str, refused: CompletedProcess[str]) -> str:
     return "\n".join(rest)
 
 
-@pytest.mark.parametrize("case", WRONG, ids="-".join)
+@pytest.mark.parametrize("case", [*WRONG[::2], *deep_but(WRONG[1::2])], ids="-".join)
 def test_it_says_what_is_wrong_and_where(case: tuple[str, str, str, str], place: Place, refusal: Refusal) -> None:
     program, setting, value, said = case
     (place.folder / "file").write_text("")
@@ -93,7 +94,7 @@ def test_beyond_loopback_the_first_key_is_asked_for_by_its_command(port: str, re
     assert "exportd-api keys create" in said
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", deep_but(PROGRAMS, "exportd-api"))
 def test_it_does_when_it_is_started_as_everybody_does(program: str, place: Place) -> None:
     """The other tests fork it from a process that has imported it."""
     (place.folder / "file").write_text("")
@@ -127,6 +128,7 @@ def test_a_port_that_is_taken_is_named_with_its_setting_before_anything_is_made(
     assert not place.data.exists()
 
 
+@deep
 def test_a_second_worker_with_the_default_port_of_metrics_says_how_to_give_it_another(place: Place) -> None:
     environ = place.environ()
     del environ["EXPORTD_WORKER_METRICS"]

@@ -7,10 +7,11 @@ import pytest
 
 from tests.integration.programs.conftest import PROGRAMS, Place, ended, path_of, started
 from tests.patience import PATIENCE_S
+from tests.tiers import deep_but
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("option", deep_but(["-h", "--help"], "--help"))
 def test_help_is_shown_without_any_setting(program: str, option: str) -> None:
     shown = ended(program, option, environ={})
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -25,7 +26,7 @@ def test_the_version_is_shown(program: str) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize(
-    "mistake", ["serve", "--data-dir=x", "catalogue", "introspekt", "--verison", "", "-", "\x1b[2J"]
+    "mistake", deep_but(["serve", "--data-dir=x", "catalogue", "introspekt", "--verison", "", "-", "\x1b[2J"], "serve")
 )
 def test_a_mistake_is_told_with_the_usage_and_starts_nothing(program: str, mistake: str, place: Place) -> None:
     refused = ended(program, mistake, environ=place.environ())

@@ -15,6 +15,7 @@ import pytest
 from tests.integration.programs.conftest import PROGRAMS, Place, Running, path_of, started, until, up
 from tests.patience import PATIENCE_S
 from tests.servers.new_database import put_new_database
+from tests.tiers import deep, deep_but
 
 DELAYS_S = (0.0, 0.1, 0.3, 0.7, 1.5)
 """After the first handler; a fast machine is up before the last of them, a slow one is not: each is right."""
@@ -57,7 +58,11 @@ def test_handlers_come_before_heavy_imports(program: str, place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "delay_s"), [*((signal.SIGTERM, delay_s) for delay_s in DELAYS_S), (signal.SIGINT, 0.3)]
+    ("number", "delay_s"),
+    deep_but(
+        [*((signal.SIGTERM, delay_s) for delay_s in DELAYS_S), (signal.SIGINT, 0.3)],
+        (signal.SIGTERM, 0.3),
+    ),
 )
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_stop_at_any_moment_ends_it_cleanly(
@@ -88,6 +93,7 @@ def environment(process: psutil.Process) -> str:
         return ""
 
 
+@deep
 @pytest.mark.parametrize("delay_s", [0.0, 0.5])
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_as_process_1_of_a_container_too(program: str, delay_s: float, place: Place) -> None:
@@ -126,6 +132,7 @@ def masked(pid: int) -> int:
     return int(lines["SigBlk"], 16) | int(lines["SigIgn"], 16)
 
 
+@deep
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_hangup_during_the_start_is_no_end_and_its_files_are_read_again(program: str, place: Place) -> None:
     put_new_database(place.database)

@@ -15,6 +15,9 @@ from demo.processes import Begin, start_api, start_worker
 from tests.integration.programs.wheels import CLIENT, ROOT, SERVICES, Installed, build, install, wheel_of
 from tests.once import once
 from tests.patience import PATIENCE_S
+from tests.tiers import deep
+
+pytestmark = deep
 
 VERSION = version(SERVICES)
 ENVIRONMENTS = [

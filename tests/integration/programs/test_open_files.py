@@ -20,6 +20,7 @@ from exportd_client import Export, ExportClient
 from services.api.app import OPEN_FILES
 from tests.integration.programs.conftest import PROGRAMS, Place, Running, path_of, started, until, up
 from tests.integration.programs.test_lost_log import free_addresses, the_end_of
+from tests.tiers import deep, deep_but
 
 UNLIMITED = resource.RLIM_INFINITY
 
@@ -40,7 +41,7 @@ def warnings_of(running: Running) -> list[dict[str, object]]:
     return [line for line in lines if line["event"] == "open_files_limit_low"]
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", deep_but(PROGRAMS, "exportd-api"))
 def test_the_soft_limit_is_raised_to_the_hard_one(program: str, place: Place) -> None:
     hard = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 8192)
     if hard < OPEN_FILES:
@@ -50,6 +51,7 @@ def test_the_soft_limit_is_raised_to_the_hard_one(program: str, place: Place) ->
         assert warnings_of(running) == []
 
 
+@deep
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_limit_that_is_too_low_for_its_own_limits_is_said(program: str, place: Place) -> None:
     with limited(program, place, 300, 300) as running:
@@ -64,6 +66,7 @@ def crowd() -> Iterator[ExitStack]:
         yield stack
 
 
+@deep
 async def test_without_open_files_a_download_is_unavailable_for_now_and_comes_later(
     place: Place, crowd: ExitStack
 ) -> None:

@@ -14,6 +14,7 @@ from exportd_client import Export, ExportClient
 from tests.integration.programs.conftest import PROGRAMS, Place, Running, up
 from tests.integration.programs.test_lost_log import free_addresses, the_end_of
 from tests.servers.warm import WarmProgram
+from tests.tiers import deep, deep_but
 
 BROKEN = "[[["
 TENANTS = "[tenants.acme]\nmax_running = 3\n"
@@ -74,6 +75,7 @@ async def test_the_worker_reads_its_sources_again_and_keeps_what_is_sound(place:
             assert (export.state, export.result.rows_written) == (Export.STATE_COMPLETED, 7)
 
 
+@deep
 def test_a_secret_of_the_environment_is_there_after_a_reload_too(place: Place) -> None:
     """It was taken out of the environment, where children would see it."""
     (place.folder / "sources.toml").write_text(
@@ -84,7 +86,7 @@ def test_a_secret_of_the_environment_is_there_after_a_reload_too(place: Place) -
         assert "hunter2" not in worker.log.read_text()
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", deep_but(PROGRAMS, "exportd-worker"))
 def test_the_documented_command_reaches_the_program_and_nothing_else(program: str, place: Place) -> None:
     """`pkill -HUP -x exportd-api`: by the name of the process, which none of its children has."""
     if not shutil.which("pgrep"):

@@ -15,6 +15,7 @@ from tests.integration.programs.conftest import Place, Running, ended, until, up
 from tests.integration.programs.test_lost_log import free_addresses, the_end_of
 from tests.servers.stores import new_store
 from tests.servers.warm import WarmProgram
+from tests.tiers import deep
 
 COUNT = 2
 
@@ -70,6 +71,7 @@ async def jobs_are_built(place: Place, settings: dict[str, str]) -> None:
                 assert (await the_end_of(client, "/orders")).state == Export.STATE_COMPLETED
 
 
+@deep
 def test_one_that_is_killed_is_started_again_and_all_read_their_files_again_and_stop_with_the_parent(
     api: Running,
 ) -> None:
@@ -87,6 +89,7 @@ def test_one_that_is_killed_is_started_again_and_all_read_their_files_again_and_
     assert api.log.read_text().count('"stopped"') == COUNT
 
 
+@deep
 def test_they_stop_when_the_parent_is_killed(api: Running) -> None:
     family = children(api)
     api.process.kill()
@@ -94,6 +97,7 @@ def test_they_stop_when_the_parent_is_killed(api: Running) -> None:
     assert api.log.read_text().count('"stopped"') == COUNT
 
 
+@deep
 def test_a_second_signal_stops_them_at_once(place: Place, settings: dict[str, str]) -> None:
     with up("exportd-api", place, **settings) as api:
         api.until_said('"serving"', COUNT)
@@ -121,6 +125,7 @@ def test_what_cannot_be_is_refused_at_the_start(
     assert told in refused.stderr
 
 
+@deep
 def test_what_keeps_the_first_from_starting_is_told_once_and_ends_all(place: Place, settings: dict[str, str]) -> None:
     refused = ended(
         "exportd-api", environ=place.environ(**settings | {"EXPORTD_DATABASE": "postgresql://x@/y?host=/z"})

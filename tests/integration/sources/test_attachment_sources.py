@@ -9,12 +9,13 @@ import pytest
 
 from tests.integration.sources import shelves
 from tests.integration.sources.shelves import Place
+from tests.tiers import deep_but
 
 SMALL = b"<one/>"
 LARGE = hashlib.shake_128(b"large").digest(3_500_000)
 ODD = "ñ & 50%+.xml"
 CONTENTS = {"1.xml": SMALL, ODD: b"odd", "large.pdf": LARGE, "empty": b"", "mib": LARGE[: 1 << 20], "null": None}
-PLACES = ["folder", "object", "http", "sqlite", "postgresql", "duckdb"]
+PLACES = deep_but(["folder", "object", "http", "sqlite", "postgresql", "duckdb"], "folder", "object", "postgresql")
 
 
 def place_of(name: str, folder: Path, request: pytest.FixtureRequest) -> Place:

@@ -36,6 +36,7 @@ from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.source_specs import read, spec_of
 from tests.servers import databases, mariadb
+from tests.tiers import deep_but
 
 TABLE = ("create table t (id varchar(9), v varchar(9))", "insert into t values ('a', 'x')")
 TEXT = ColumnType(Kind.TEXT)
@@ -99,7 +100,9 @@ USES: Mapping[str, Callable[[JobSpec], JobSpec]] = {
 }
 
 
-@pytest.fixture(scope="module", params=[*KINDS, pytest.param("mariadb", marks=mariadb.needed)])
+@pytest.fixture(
+    scope="module", params=deep_but([*KINDS, pytest.param("mariadb", marks=mariadb.needed)], "postgres", "csv")
+)
 def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SourceSettings:
     return {**KINDS, "mariadb": of_mariadb}[request.param](tmp_path_factory.mktemp("columns"))
 

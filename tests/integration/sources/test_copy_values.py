@@ -15,6 +15,7 @@ from services.contract.spec import Operator, OrderTerm, Page, Term
 from tests.integration.sources.copy_jobs import csv_spec, is_lined, run, run_through_arrow, source
 from tests.integration.sources.source_specs import type_of
 from tests.servers import databases
+from tests.tiers import deep
 
 STORED = {
     "t": ("text", "text"),
@@ -155,6 +156,7 @@ def test_a_value_behind_many_good_ones_begins_the_file_anew(
         assert done.stats.matched_by is MatchedBy.COUNT
 
 
+@deep
 @pytest.mark.parametrize(
     "dialect",
     [

@@ -20,6 +20,7 @@ from services.worker.sources.files.introspect import relation_columns
 from services.worker.sources.files.settings import CsvSettings
 from services.worker.sources.files.source import FileSource
 from tests.integration.sources.source_specs import Read, read, spec_of, type_of
+from tests.tiers import deep, deep_but
 
 SECRET = "hunter2"
 
@@ -179,7 +180,7 @@ def test_a_header_of_one_column_is_shown(tmp_path: Path, header: str, words: str
     assert words in refused(tmp_path, ID_NAME)
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("end", deep_but(["\n", "\r\n", "\r"], "\r\n"))
 @pytest.mark.parametrize("inside", ["", "\n", "\r\n", "\r", '""\n'])
 def test_a_header_with_line_breaks_in_its_names_is_read(tmp_path: Path, end: str, inside: str) -> None:
     """DuckDB itself takes the one in a name for that of the rows, and finds none."""
@@ -256,7 +257,7 @@ MIXED = [
 
 
 @pytest.mark.parametrize("text", MIXED)
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("encoding", deep_but(["utf-8", "utf-16"], "utf-8"))
 def test_files_that_mix_line_ends_are_read(tmp_path: Path, text: str, encoding: str) -> None:
     put(tmp_path, "id,name\n0,z\n".encode(encoding), "0.csv")
     put(tmp_path, text.encode(encoding))
@@ -269,6 +270,7 @@ def test_line_ends_inside_of_quotes_stay(tmp_path: Path) -> None:
     assert values(tmp_path, ID_NAME) == [(1, 'a\r\nb\rc\nd "\r\n'), (2, "5"), (3, "\r")]
 
 
+@deep
 def test_long_files_that_mix_line_ends_late_are_read(tmp_path: Path) -> None:
     rows = 130_000  # above two of the pieces in which they are looked through
     lines = [f'{n},"{n}\r\n"\n' for n in range(rows)]

@@ -12,6 +12,7 @@ from services.contract.spec import Operator, OrderTerm, Relation, Term
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from tests.integration.sources.source_specs import Read, read, spec_of, type_of
+from tests.tiers import deep
 
 MANY = "170141183460469231731687303715884105727"
 
@@ -30,6 +31,7 @@ def column(directory: Path, values: str, type_: str, **changes: Any) -> list[Any
     return [row["v"] for row in rows(directory, values, type_, **changes).rows]
 
 
+@deep
 @pytest.mark.parametrize(
     ("value", "type_", "expected"),
     [

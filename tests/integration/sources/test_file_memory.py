@@ -13,6 +13,7 @@ from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.settings import ParquetSettings
 from services.worker.sources.files.source import FileSource
 from tests.integration.sources.source_specs import read_from, spec_of
+from tests.tiers import deep
 
 ROWS = 60_000
 WIDE = {"id": "text", "a": "text", "b": "text"}
@@ -34,6 +35,7 @@ def source(directory: Path, memory: MemoryLimits) -> FileSource:
     return FileSource(ParquetSettings("things", directory), memory=memory)
 
 
+@deep
 def test_rows_too_wide_to_sort_in_the_usual_memory_get_more(wide: Path) -> None:
     rows = read_from(source(wide, MemoryLimits("12MB")), SPEC).rows
     assert [row["id"] for row in rows] == [f"{n:06}" for n in range(ROWS)]

@@ -17,6 +17,7 @@ from services.worker.sources.access import RowOptions
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.files.settings import CsvSettings, ParquetSettings
 from tests.integration.sources.source_specs import ATTACHMENT, Read, opened, read, spec_of
+from tests.tiers import deep
 
 SCANDIR = os.scandir
 
@@ -51,6 +52,7 @@ def values(directory: Path, type_: str, array: Any) -> list[Any]:
     return sorted_
 
 
+@deep
 @pytest.mark.parametrize(
     ("type_", "array", "expected"),
     [

@@ -16,6 +16,7 @@ from tests.integration.sources.filter_engines import ENGINES
 from tests.integration.sources.filter_model import BY_SIZE, COLUMNS, OF_TEXT, TYPES, selected
 from tests.integration.sources.kept import KeptSources
 from tests.integration.sources.source_specs import read_from, spec_of, type_of
+from tests.tiers import deep_but
 
 ZONES = [UTC, timezone(timedelta(hours=-5)), timezone(timedelta(hours=5, minutes=45))]
 NEW: dict[str, st.SearchStrategy[Any]] = {
@@ -75,7 +76,7 @@ pages = st.none() | st.builds(Page, st.integers(0, 35), st.integers(1, 12))
 questions: st.SearchStrategy[Question] = st.tuples(st.recursive(term(), trees, max_leaves=6), orders, pages)
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=deep_but(ENGINES, "sqlite_untyped", "postgres", "duckdb", "parquet"))
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Source]]:
     with KeptSources(ENGINES, tmp_path_factory.mktemp) as sources:
         settings, source = sources[request.param]

@@ -14,6 +14,7 @@ from services.worker.sources.sources import Sources
 from services.worker.sources.sql.mysql.settings import MysqlSettings
 from tests.integration.sources.source_specs import opened, read, spec_of
 from tests.servers import mariadb
+from tests.tiers import deep
 
 pytestmark = mariadb.needed
 LOCKED = "The source 'things' cannot be read now: the data is locked there."
@@ -42,7 +43,11 @@ def migrated(settings: MysqlSettings) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("reading", ReadingMode)
-@pytest.mark.parametrize("relation", [Relation(table="t"), Relation(query="select id from t")], ids=["table", "query"])
+@pytest.mark.parametrize(
+    "relation",
+    [Relation(table="t"), pytest.param(Relation(query="select id from t"), marks=deep)],
+    ids=["table", "query"],
+)
 def test_a_table_that_is_locked_is_not_waited_for(
     settings: MysqlSettings, reading: ReadingMode, relation: Relation
 ) -> None:
@@ -53,6 +58,7 @@ def test_a_table_that_is_locked_is_not_waited_for(
     assert len(read(settings, spec).rows) == 2
 
 
+@deep
 def test_an_attachment_in_a_table_that_is_locked_is_not_waited_for(settings: MysqlSettings) -> None:
     attachment = AttachmentSpec(
         "a.txt", SourceRef("things", "sql"), "{id}", Blob(Relation(table="t"), "content", (BlobKey("id", "id"),))

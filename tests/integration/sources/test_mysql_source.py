@@ -15,6 +15,7 @@ from services.worker.sources.sql.mysql.settings import MysqlSettings
 from tests.integration.sources.drafts import drafted, exported, lines, of
 from tests.integration.sources.source_specs import opened, read, spec_of, type_of
 from tests.servers import mariadb
+from tests.tiers import deep
 
 pytestmark = mariadb.needed
 
@@ -79,6 +80,7 @@ def test_a_draft_can_be_exported_and_every_value_is_what_it_was(tmp_path: Path) 
     }
 
 
+@deep
 def test_what_no_type_of_the_catalog_has_is_text_in_a_draft(tmp_path: Path) -> None:
     url = mariadb.new_database(
         "create table t (id int primary key, d date, at datetime, small bigint unsigned, b tinyint(1), n tinyint(1))",
@@ -138,6 +140,7 @@ def test_keys_links_views_and_schemas(tmp_path: Path) -> None:
 WORDS = ["a", "A", "ä", "b", "a ", "Z", "ñ", "n", "😀", "\ue000"]
 
 
+@deep
 @pytest.mark.parametrize("charset", ["utf8mb4", "latin1"])
 def test_texts_are_ordered_and_compared_by_their_characters(charset: str) -> None:
     words = [word for word in WORDS if charset == "utf8mb4" or word.encode("latin1", "ignore")]

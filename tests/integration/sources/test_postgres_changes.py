@@ -20,6 +20,7 @@ from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.source_specs import opened, spec_of, type_of
 from tests.servers import databases, mariadb
+from tests.tiers import deep, deep_but
 
 ROWS = 3 * PAGE_ROWS
 """With keys 0, 10, 20, …: there is room between and behind them."""
@@ -69,7 +70,11 @@ def mariadb_database(_: Path) -> Database:
     return settings, lambda: mariadb.run(name, *CHANGES)
 
 
-DATABASES = [sqlite_database, postgres_database, pytest.param(mariadb_database, marks=mariadb.needed)]
+DATABASES = deep_but(
+    [sqlite_database, postgres_database, pytest.param(mariadb_database, marks=mariadb.needed)],
+    sqlite_database,
+    postgres_database,
+)
 
 
 KINDS = ["sqlite", "postgres", "mariadb"]
@@ -130,7 +135,14 @@ def test_by_key_with_a_filter_that_is_decided_here(unchanged: SourceSettings) ->
         assert (reading.as_of, reading.matched_by) == (None, MatchedBy.END_OF_STREAM)
 
 
-@pytest.mark.parametrize("order", [(OrderTerm("v"), OrderTerm("id")), (OrderTerm("id", descending=True),), ()])
+@pytest.mark.parametrize(
+    "order",
+    [
+        (OrderTerm("v"), OrderTerm("id")),
+        pytest.param((OrderTerm("id", descending=True),), marks=deep),
+        pytest.param((), marks=deep),
+    ],
+)
 def test_by_key_there_is_no_other_order(unchanged: SourceSettings, order: tuple[OrderTerm, ...]) -> None:
     job = spec(ReadingMode.KEYSET, order=order)
     source = Sources({"things": unchanged}).open_rows(job.source)

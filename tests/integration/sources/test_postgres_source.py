@@ -16,6 +16,7 @@ from services.worker.sources.kind import SourceSettings
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from tests.integration.sources.source_specs import read, spec_of, type_of
 from tests.servers import databases
+from tests.tiers import deep
 
 
 def source(url: str, **more: Any) -> SourceSettings:
@@ -34,6 +35,7 @@ def values(url: str, type_: str, *expressions: str, **more: Any) -> list[Any]:
     return [r["v"] for r in read(source(url, **more), spec_of("sql", {"v": type_}, relation=relation)).rows]
 
 
+@deep
 @pytest.mark.parametrize(
     ("type_", "expressions", "expected"),
     [

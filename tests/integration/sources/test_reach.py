@@ -26,6 +26,7 @@ from tests.integration.sources.source_specs import read, spec_of
 from tests.servers import databases, mariadb
 from tests.servers.certificates import certified
 from tests.servers.object_store import BUCKET
+from tests.tiers import deep, deep_but
 
 ELSEWHERE = "127.0.0.1:1"
 UNREACHED = (SourceFailed, OSError)
@@ -98,7 +99,9 @@ def test_an_api_at_a_private_address_is_none() -> None:
         reach(HttpSettings("things", f"http://127.0.0.1:{server.getsockname()[1]}"))
 
 
-@pytest.mark.parametrize("made", [ParquetSettings, BucketSettings], ids=["files", "attachments"])
+@pytest.mark.parametrize(
+    "made", deep_but([ParquetSettings, BucketSettings], ParquetSettings), ids=["files", "attachments"]
+)
 def test_an_object_store(object_store: ObjectStore, made: type) -> None:
     root = bucket(object_store)
     with filesystem(root).open_output_stream(root.path("a.pdf")) as stream:  # it makes its bucket with the first object
@@ -134,6 +137,7 @@ def _shake_hands(server: socket.socket, context: ssl.SSLContext) -> None:
                 secured.recv(1)
 
 
+@deep
 def test_of_an_object_store_the_reason_of_tls_is_told(tmp_path: Path) -> None:
     with doubtful(tmp_path) as port:
         root = ObjectRoot("some-bucket", "", f"https://localhost:{port}", "us-east-1")

@@ -30,6 +30,7 @@ from tests.budget import examples
 from tests.integration.sources.copy_jobs import run, run_through_arrow
 from tests.integration.sources.source_specs import ATTACHMENT, spec_of
 from tests.integration.sources.test_row_groups import COLUMNS, ROW, written
+from tests.tiers import deep, deep_but
 
 DIALECTS = st.builds(
     CsvDialect,
@@ -186,6 +187,7 @@ TERMS = st.lists(
 )
 
 
+@deep
 @settings(max_examples=examples(40))
 @given(rows=st.lists(ROW, max_size=12), terms=TERMS, group_rows=st.integers(1, 5))
 def test_rows_in_order_are_those_of_duckdb(
@@ -211,8 +213,8 @@ def found_in(directory: Path, spec: JobSpec, memory: MemoryLimits) -> WholeFiles
     return found
 
 
-@pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("nulls_first", [False, True])
+@pytest.mark.parametrize("descending", deep_but([False, True], True))
+@pytest.mark.parametrize("nulls_first", deep_but([False, True], True))
 @pytest.mark.parametrize("column", ["text", "date", "moment", "money", "small", "boolean"])
 def test_many_rows_are_sorted_in_files(tmp_path: Path, column: str, *, descending: bool, nulls_first: bool) -> None:
     many = 3_000

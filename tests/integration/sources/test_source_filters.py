@@ -21,6 +21,7 @@ from tests.integration.sources.filter_engines import ENGINES, LIMA, sqlite_decla
 from tests.integration.sources.filter_model import BY_SIZE, DAY, MICRO, OF_TEXT, ROWS, TYPES, selected
 from tests.integration.sources.kept import KeptSources
 from tests.integration.sources.source_specs import Read, read, read_from, settings_of, spec_of, type_of
+from tests.tiers import deep_but
 
 COLUMNS = [name for name in TYPES if name != "id"]
 PROBES: dict[str, list[Any]] = {
@@ -41,7 +42,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptSources]:
         yield sources
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=deep_but(ENGINES, "sqlite_declared", "postgres", "csv_files"))
 def source(request: pytest.FixtureRequest, sources: KeptSources) -> "Asked":
     return Asked(*sources[request.param])
 

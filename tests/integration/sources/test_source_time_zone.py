@@ -16,6 +16,7 @@ from services.worker.sources.files.settings import CsvSettings, ParquetSettings
 from services.worker.sources.kind import SourceSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.source_specs import read, spec_of, type_of
+from tests.tiers import deep_but
 
 ZONE = "America/New_York"
 STORED = {
@@ -65,7 +66,7 @@ def test_texts(tmp_path: Path, build: Build, texts: dict[str, datetime]) -> None
     assert [row["at"] for row in done.rows] == list(texts.values())
 
 
-@pytest.mark.parametrize("build", [sqlite, csv_file, parquet_of_texts])
+@pytest.mark.parametrize("build", deep_but([sqlite, csv_file, parquet_of_texts], sqlite, csv_file))
 def test_a_filter_compares_moments(tmp_path: Path, build: Build) -> None:
     source = of_texts(build, tmp_path, TEXTS)
     for moment in TEXTS.values():

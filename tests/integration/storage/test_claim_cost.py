@@ -16,6 +16,7 @@ from services.contract.capabilities import Capabilities, Requirement
 from tests.ports.driving import WORKER, lease
 from tests.ports.lining_up import line_up
 from tests.ports.samples import CRASH, SECOND, SPEC, START, STATS, new_export, new_file
+from tests.tiers import deep
 
 FEW, MANY, MORE = 1_000, 20_000, 10_000
 FEW_TENANTS, MANY_TENANTS = 100, 2_000
@@ -112,6 +113,7 @@ async def test_what_a_capped_tenant_piles_up_costs_the_others_nothing(database, 
     assert await steps_of_a_claim(database, store, "many") <= few * 1.2
 
 
+@deep
 async def test_tenants_that_run_as_many_as_they_may_are_not_looked_at_one_by_one(database):
     """However many: they have left the line until an export of theirs ends."""
     store = sql_store(database, fairness=Fairness(Share(max_running=1), {"acme": Share()}))

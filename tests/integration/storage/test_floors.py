@@ -22,6 +22,7 @@ from services.contract.capabilities import Requirement
 from tests.patience import PATIENCE_S
 from tests.ports.samples import SPEC, START, new_export
 from tests.servers.stores import new_store
+from tests.tiers import deep
 
 TENANTS, EACH, JOBS = 400, 3, 16
 MAX_ENTRIES = 8 * JOBS
@@ -89,6 +90,7 @@ async def many(store) -> list[str]:
     return [tenant for poll in range(TENANTS * EACH // JOBS - 4) for tenant in await claim(store, poll, JOBS)]
 
 
+@deep
 async def test_a_claim_walks_over_no_more_entries_however_many_were_left_behind_under_a_snapshot(
     walked, store, held_snapshot
 ):
@@ -104,6 +106,7 @@ async def test_a_claim_walks_over_no_more_entries_however_many_were_left_behind_
     assert held_snapshot.execute("SELECT count(*) FROM line").fetchone() == (0,)
 
 
+@deep
 async def test_without_floors_a_claim_walks_over_all_that_was_left_behind(walked, store, held_snapshot, monkeypatch):
     """What the other test is about: else it would prove nothing."""
     monkeypatch.setattr(floors, "MAX_CLAIMS_FROM_FLOORS", 0)

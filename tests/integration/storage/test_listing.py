@@ -17,6 +17,7 @@ from services.api.storage.sql.verbs.exports import ExportVerbs
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.samples import SECOND, SPEC, START, new_export
 from tests.servers.new_database import new_database
+from tests.tiers import deep
 
 LOOKED_AT, LIMIT = 3, 2
 WAITING = frozenset({State.QUEUED, State.CANCELLED})
@@ -127,6 +128,7 @@ async def few_and_many(tmp_path_factory):
         yield few, many
 
 
+@deep
 @pytest.mark.parametrize("conditions", FILTERS[1:], ids=named)
 async def test_a_page_costs_the_same_among_few_exports_and_among_many(few_and_many, conditions):
     few, many = few_and_many

@@ -21,6 +21,9 @@ from tests.ports.lining_up import stranded
 from tests.ports.rush import Rush
 from tests.ports.sql_snapshot import sql_snapshot
 from tests.servers.stores import new_store
+from tests.tiers import deep
+
+pytestmark = deep
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 CONFIG = """

@@ -33,6 +33,7 @@ from tests.ports.rush import Rush
 from tests.ports.samples import SECOND, SPEC, START, new_export
 from tests.ports.sql_snapshot import sql_snapshot
 from tests.servers.stores import new_store
+from tests.tiers import deep, deep_but
 
 CLAIM = """
 import asyncio, sys
@@ -104,7 +105,7 @@ async def snapshot(url):
         return await database.write(sql_snapshot)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", deep_but(range(2), 0))
 async def test_nothing_is_stranded_while_several_processes_create_claim_and_end(url, any_store, seed):
     random.seed(seed)
     rush = Rush(any_store, seed)
@@ -116,6 +117,7 @@ async def test_nothing_is_stranded_while_several_processes_create_claim_and_end(
     assert stranded((await snapshot(url)).strayed) == []
 
 
+@deep
 async def test_tenants_have_exact_shares_however_many_processes_claim(url):
     """One after the other, in whatever process: nobody gets a job more than its share, and no cap is passed."""
     async with PostgresDatabase(Address(url)) as database:

@@ -9,6 +9,7 @@ from demo.processes import start_api, start_worker
 from exportd_client import Export, ExportClient
 from tests.integration.programs.conftest import Place, ended, place  # noqa: F401 - a fixture
 from tests.patience import PATIENCE_S
+from tests.tiers import deep, deep_but
 
 REFUSING = """
 from pathlib import Path
@@ -31,7 +32,7 @@ def is_loaded(hidden: Path) -> bool:
     return (hidden / "opentelemetry" / "loaded").exists()
 
 
-@pytest.mark.parametrize("program", ["exportd-api", "exportd-worker", "exportd-gateway"])
+@pytest.mark.parametrize("program", deep_but(["exportd-api", "exportd-worker", "exportd-gateway"], "exportd-gateway"))
 def test_a_collector_without_the_library_is_refused(program: str, place: Place, hidden: Path) -> None:  # noqa: F811
     environ = place.environ(PYTHONPATH=str(hidden), EXPORTD_GATEWAY_LISTEN="127.0.0.1:0")
     refused = ended(program, environ={**environ, ENDPOINT: "http://127.0.0.1:4318"}, folder=place.folder)
@@ -42,6 +43,7 @@ def test_a_collector_without_the_library_is_refused(program: str, place: Place, 
     assert not place.database.exists()
 
 
+@deep
 async def test_no_process_loads_it_without_a_collector(place: Place, hidden: Path) -> None:  # noqa: F811
     environ = {"PYTHONPATH": str(hidden), "EXPORTD_SLOTS": "1"}
     api = start_api(place.folder / "catalog.toml", place.data, "127.0.0.1:0", "127.0.0.1:0", **environ)

@@ -13,6 +13,7 @@ from services.runtime.startup import CannotStart
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.worker.memory_queue import HEARTBEAT
 from tests.integration.worker.rig import SPEC, Rig, bundled
+from tests.tiers import deep
 
 
 def problems(rig: Rig) -> list[tuple[str, str]]:
@@ -111,6 +112,7 @@ async def test_another_store_than_the_apis_ends_the_worker_at_its_start(rig: Rig
             await rig.queue.until(lambda: bool(rig.queue.told))
 
 
+@deep
 async def test_another_store_later_stops_it_until_it_is_the_same_again(rig: Rig) -> None:
     async with rig.working():
         first = rig.queue.offer(SPEC)

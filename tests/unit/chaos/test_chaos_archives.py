@@ -14,6 +14,7 @@ from chaos.archives import MANIFEST, MISSING, ArchiveContent, BadEncryption
 from chaos.content import BadAttachment, BadContent, entry_name
 from chaos.workload import FILE_TYPES, NOTE, PAPERS, PASSWORD, ROWS, SCAN, attachment, attachment_path
 from exportd_client import Export, File
+from tests.tiers import deep
 
 Entries = dict[str, bytes]
 
@@ -74,7 +75,7 @@ def test_attachments_apart_have_no_table() -> None:
     assert _check(_with_manifest(entries), ArchiveContent((SCAN,), "", encrypted=False)) == b""
 
 
-@pytest.mark.slow
+@deep
 def test_an_encrypted_one_is_opened() -> None:
     sealed = ArchiveContent(FILE_TYPES, "csv", encrypted=True)
     assert _check(_with_manifest(_entries()), sealed, password=PASSWORD) == b"n,text\r\n"
@@ -154,7 +155,7 @@ def test_what_lies_open_or_is_sealed_against_the_wish_is_found(password: str, en
         _check(_with_manifest(_entries()), ArchiveContent(FILE_TYPES, "csv", encrypted=encrypted), password=password)
 
 
-@pytest.mark.slow
+@deep
 def test_another_password_is_found() -> None:
     with pytest.raises(Exception, match="password"):
         _check(_with_manifest(_entries()), ArchiveContent(FILE_TYPES, "csv", encrypted=True), password="wrong")

@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -37,10 +37,9 @@ async def client(request: pytest.FixtureRequest, serving: Serving) -> AsyncItera
             yield Threaded(client)
 
 
-@pytest.fixture(scope="session")
-def warm_exportctl() -> Iterator[WarmProgram]:
-    with warm.warm_exportctl() as program:
-        yield program
+@pytest.fixture
+def warm_exportctl() -> WarmProgram:
+    return warm.warm_exportctl()
 
 
 @pytest.fixture

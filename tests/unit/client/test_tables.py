@@ -18,6 +18,7 @@ from services.contract.formats import CsvDialect, Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind, TableOptions
 from services.worker.writers.registry import open_writer
 from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, Row, batch_of, text_column
+from tests.tiers import deep
 from tests.unit.client.fake_export_service import FakeExportService
 from tests.unit.client.threaded import Threaded
 
@@ -220,6 +221,7 @@ async def test_rows_that_are_missing_are_no_table(client: ExportClient, fake: Fa
         await client.to_arrow(export)
 
 
+@deep
 async def test_a_table_goes_on_where_the_line_broke(client: ExportClient | Threaded, fake: FakeExportService) -> None:
     rows: list[Row] = [{"id": str(n)} for n in range(700)]
     content = written(Format.JSONL, [text_column("id")], rows)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.contract.formats import XlsxLayout
 from services.contract.spec import Kind
 from tests.budget import examples
+from tests.tiers import deep
 from tests.unit.fast_xlsx.fast_books import by_calamine, by_openpyxl, column, fast, slow, texts
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, TEXTS, counts, text_columns
 
@@ -83,7 +84,7 @@ def test_the_longest_text_is_the_same(tmp_path):
     assert_same(text_columns("a"), texts("😀" * 16_383 + "x", "é" * 32_767), spool_dir=tmp_path)
 
 
-@pytest.mark.slow
+@deep
 def test_many_rows_are_the_same(tmp_path):
     columns = (*text_columns("a", "b"), column(Kind.INTEGER))
     rows = [{"a": f"<{n}>", "b": None if n % 3 else f" {n}", "x": n - 20_000} for n in range(17_000)]

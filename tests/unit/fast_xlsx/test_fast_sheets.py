@@ -12,6 +12,7 @@ from services.contract.formats import XlsxLayout
 from services.contract.spec import Kind
 from services.worker.writers.values import CannotWrite
 from tests.linters.workbook_linter import workbook_faults
+from tests.tiers import deep
 from tests.unit.fast_xlsx.fast_books import by_calamine, by_openpyxl, column, fast, part, sheet_xml, slow, texts
 from tests.unit.writers.writer_tables import counts, text_columns
 
@@ -70,7 +71,7 @@ def test_wide_tables_keep_every_column_in_its_place(layout):
         assert '<c r="ADT3" ' in sheet_xml(content)  # the 800th letter
 
 
-@pytest.mark.slow
+@deep
 def test_a_table_as_wide_as_a_sheet_is_written_and_a_wider_one_refused():
     columns = text_columns(*(f"f{n}" for n in range(16_384)))
     content, _ = fast(columns, [{"f16383": "last"}])

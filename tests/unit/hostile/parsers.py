@@ -190,7 +190,7 @@ def starts_of(name: str) -> tuple[str, ...]:
 
 
 def pumps_of(name: str) -> tuple[str, ...]:
-    return PUMPS + OF_QUERIES if name.partition(",")[0] in ("query", "uri") else PUMPS
+    return PUMPS + OF_QUERIES if name.partition(",")[0] == "query" else PUMPS
 
 
 SOUND = {

@@ -9,6 +9,7 @@ import pytest
 
 from tests.linters.fault import rules_of
 from tests.linters.zip_linter import zip_faults
+from tests.tiers import deep
 
 ENTRIES = {"first.txt": b"one " * 1000, "dir/second.bin": b"\0\1\2", "éa.txt": b"x"}
 LOCAL, CENTRAL, END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
@@ -101,7 +102,7 @@ def test_a_zip64_end_that_nothing_needs_is_found():
     assert faults(content[:at] + end64 + locator + content[at:]) == ["zip-zip64"]
 
 
-@pytest.mark.slow
+@deep
 def test_more_entries_than_16_bits_count_need_zip64_and_are_fine():
     many = zip_of({f"{n:x}": b"" for n in range(65_536)}, zipfile.ZIP_STORED)
     assert faults(many) == []

@@ -10,6 +10,7 @@ import pytest
 
 from services.runtime.interpreter.imports import without
 from services.worker.child.entry import MODULES
+from tests.tiers import deep
 
 
 def test_a_library_is_hidden_while_it_is_asked_to_be_and_no_longer() -> None:
@@ -23,6 +24,7 @@ def test_a_library_that_is_imported_stays() -> None:
         assert __import__("json") is json
 
 
+@deep
 def test_children_are_forked_without_pandas_though_pyarrow_would_take_it() -> None:
     code = (
         f"import importlib, sys; [*map(importlib.import_module, {MODULES})]; "
@@ -32,6 +34,7 @@ def test_children_are_forked_without_pandas_though_pyarrow_would_take_it() -> No
     assert told.stdout.split() == ["False"]
 
 
+@deep
 def test_collections_are_rare_while_a_process_starts_and_skip_what_the_start_has_left() -> None:
     code = (
         "import gc; from services.runtime.interpreter import garbage; "

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from sample.build import STAMP, NotOurs, build
+from tests.tiers import deep
 
 pytestmark = pytest.mark.slow
 
@@ -16,6 +17,7 @@ def quiet(_: str) -> None:
     return
 
 
+@deep
 def test_every_flight_is_there_in_both_kinds_of_file(sample_directory: Path) -> None:
     with closing(sqlite3.connect(sample_directory / "flights.sqlite3")) as db:
         [(rows, missing)] = db.execute("SELECT count(*), sum(dep_time IS NULL) FROM flights")

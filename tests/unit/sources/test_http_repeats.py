@@ -2,9 +2,8 @@
 
 import tracemalloc
 
-import pytest
-
 from services.worker.sources.http.repeats import Repeats
+from tests.tiers import deep
 
 
 def items(start: int, end: int) -> list[dict[str, int]]:
@@ -37,7 +36,7 @@ def test_ten_thousand_rows_back_are_known_whatever_the_size_of_pages() -> None:
         assert seen.left_out(items(end - min(size, 10_000), end)) == []
 
 
-@pytest.mark.slow
+@deep
 def test_the_memory_is_that_of_some_thousand_keys() -> None:
     seen = repeats()
     tracemalloc.start()

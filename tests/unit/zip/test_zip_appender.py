@@ -14,6 +14,7 @@ from services.worker.zip.content import CHUNK, last_piece, piece
 from services.worker.zip.entry import EntryTooLarge
 from tests.linters.archivers import exit_code
 from tests.linters.zip_linter import zip_faults
+from tests.tiers import deep
 from tests.unit.zip.zips import LOW, MOMENT, zip_of
 
 CONTENTS = {
@@ -81,7 +82,7 @@ def test_zip64_is_used_only_by_what_needs_it(tmp_path):
     assert b"PK\x06\x06" not in (tmp_path / "made.zip").read_bytes()[-200:]
 
 
-@pytest.mark.slow
+@deep
 def test_seventy_thousand_entries_are_all_there(tmp_path):
     path = zip_of(((f"files/{n}.txt", b"%d" % n) for n in range(70_000)), tmp_path)
     with zipfile.ZipFile(path) as archive:
