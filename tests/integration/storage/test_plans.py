@@ -1,5 +1,6 @@
 """However many exports there are, nothing reads them all."""
 
+import asyncio
 import re
 
 import pytest
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason
 from services.api.ports.exports import ExportFilter, IdRange, RequestMark
+from services.api.storage.sql.places import COUNTED_ALONE
 from services.api.storage.sql.stores import sql_store
 from tests.ports.driving import WORKER, completed, expired, failed, given_up, leased
 from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
@@ -47,6 +49,8 @@ async def use_every_verb(store):
     await store.exports.page("acme", ExportFilter(labels={"a": "b"}), export.id, 10)
     waiting = await store.exports.create(new_export(), SPEC, None)
     assert await store.exports.placed("acme", waiting.id)
+    more = [await store.exports.create(new_export(), SPEC, None) for _ in range(2 * COUNTED_ALONE)]
+    assert all(await asyncio.gather(*(store.exports.placed("acme", each.id) for each in more)))
     late = await expired(store)
     await store.leases.renew(WORKER, [late.lease], late.now)
     await store.leases.standings([late.lease])

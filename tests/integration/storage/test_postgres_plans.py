@@ -1,6 +1,7 @@
 """However many exports there are in PostgreSQL, nothing reads them all: counted in rows, not in time."""
 
 from collections import Counter
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -10,8 +11,10 @@ from services.api.domain.retry import RetryAfter
 from services.api.ports.exports import ExportFilter, IdRange, RequestMark
 from services.api.storage.postgres.connections import Address
 from services.api.storage.postgres.database import PostgresDatabase
+from services.api.storage.sql.places import Places
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import exports
+from services.api.storage.sql.verbs.reading import ReadingVerbs, Wanted
 from tests.ports.lining_up import line_up
 from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
 from tests.servers.stores import new_store
@@ -70,14 +73,19 @@ class Reading:
             return run
 
         async def counted(*asked):
-            *before, work = asked if way not in ("write_listed", "write_in_turn") else (*asked[1:], asked[0])
             if way in ("write_listed", "write_in_turn"):
-                return await run(lambda db, items: self._counting(db, lambda: work(db, items)), *before)
-            return await self._database.write(lambda db: self._counting(db, lambda: work(db)))
+                work, item = asked
+                return await run(lambda db, items: self.counting(db, lambda: work(db, items)), item)
+            if way == "read_listed":
+                verb, item = asked
+                (answer,) = await self._database.write(lambda db: self.counting(db, lambda: verb(db, [item])))
+                return answer
+            *_, work = asked
+            return await self._database.write(lambda db: self.counting(db, lambda: work(db)))
 
         return counted
 
-    def _counting(self, db: sa.Connection, work):
+    def counting(self, db: sa.Connection, work):
         before = _counts(db)
         answer = work()
         for table, counts in _counts(db).items():
@@ -114,6 +122,17 @@ async def test_a_claim_among_many_reads_as_many_rows_as_among_few(database, jobs
     assert sum(many.by_index.values()) <= 1.5 * sum(few.by_index.values())
 
 
+async def test_reads_for_many_callers_walk_no_table(database):
+    """Neither those of exports by their ids, nor that of the whole line of a tenant."""
+    reading = Reading(database)
+    verbs = ReadingVerbs(Places())
+    wanted = [Wanted(f"tenant-{n % TENANTS}", f"{n:036}") for n in range(7, 4 * TENANTS, TENANTS // 8)]
+    for size in (1, 4, 5, len(wanted)):
+        ask = partial(verbs.placed, wanted=wanted[:size])
+        assert None not in await database.write(lambda db, ask=ask: reading.counting(db, lambda: ask(db)))
+    assert not +reading.whole
+
+
 async def test_no_other_verb_walks_a_table(database):
     """But `depth`, which counts what waits."""
     reading = Reading(database)
@@ -121,6 +140,7 @@ async def test_no_other_verb_walks_a_table(database):
     export = await store.exports.create(new_export(callback_url="https://x.test/"), SPEC, RequestMark("r", b"d"))
     await store.exports.create(new_export(), SPEC, RequestMark("r", b"d"))
     assert await store.exports.placed("acme", export.id)
+    assert await store.exports.get("acme", export.id)
     await store.exports.versions([export.id])
     await store.exports.get_by_file("acme", "nowhere")
     await store.exports.ids("acme", IdRange(export.id, export.id), 10)

@@ -139,6 +139,10 @@ class Database(Protocol):
         """Run a query for a caller. It sees everything that was acknowledged before."""
         ...
 
+    async def read_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
+        """Read like `read`, with a verb that takes a list. Items that gather are passed to it in one call."""
+        ...
+
     async def read_list(self, holder: str, query: Callable[[sa.Connection], T]) -> T:
         """Run a query that may take long.
 

@@ -80,6 +80,12 @@ class Prepared:
         rows = _executed(db, spelled.text, spelled.parameters(values), _fetch_all)
         return [spelled.row(each) for each in rows]
 
+    def records(self, db: sa.Connection, values: Values) -> list[tuple[Any, ...]]:
+        """Return all rows as the driver gives them: values are in the form in which they are stored."""
+        spelled = self._as_of(db)
+        rows: list[tuple[Any, ...]] = _executed(db, spelled.text, spelled.parameters(values), _fetch_all)
+        return rows
+
     def first(self, db: sa.Connection, values: Values) -> dict[str, Any] | None:
         """Return the first row; None if there is none."""
         spelled = self._as_of(db)

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 import sqlalchemy as sa
 
+from services.api.storage.sql.database import Item, ListVerb
 from services.api.storage.sql.faults import Faults, unavailable
 from services.contract.errors import StoreUnavailable
 
@@ -26,8 +27,12 @@ MAX_TOGETHER = 64
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
+    """A query; or, with a verb, an item of it, of which `query` asks alone."""
+
     query: Callable[[sa.Connection], Any]
     answer: asyncio.Future[Any]
+    verb: ListVerb[Any, Any] | None = None
+    item: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +112,19 @@ class Readers:
 
         If the caller is cancelled, the query runs all the same.
         """
+        return await self._answer(query)
+
+    async def run_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
+        """Run an item of a verb that takes a list; see `run`. Items that gather are passed to the verb in one call."""
+        return await self._answer(lambda db: told(verb(db, [item])[0]), verb, item)
+
+    async def _answer(
+        self, query: Callable[[sa.Connection], T], verb: ListVerb[Any, T] | None = None, item: Any = None
+    ) -> T:
         if self._closed:
             raise StoreUnavailable
         answer: asyncio.Future[T] = self._loop.create_future()
-        self._inbox.put(_Asked(query, answer))
+        self._inbox.put(_Asked(query, answer, verb, item))
         return await answer
 
     async def close(self) -> None:
@@ -123,8 +137,10 @@ class Readers:
 
     def _serve(self) -> None:
         reader = _Reader(self._engine, self._faults)
-        while asked := self._inbox.take():
-            outcomes = [reader.outcome(each.query) for each in asked]
+        while gathered := self._inbox.take():
+            groups = _by_verb(gathered)
+            asked = [each for group in groups for each in group]
+            outcomes = [outcome for group in groups for outcome in reader.outcomes(group)]
             if not self._loop.is_closed():  # a closed loop has no callers left
                 self._loop.call_soon_threadsafe(_settle, asked, outcomes)
         reader.close()
@@ -137,6 +153,18 @@ class _Reader:
         self._engine = engine
         self._faults = faults
         self._connection: sa.Connection | None = None
+
+    def outcomes(self, asked: Sequence[_Asked]) -> Sequence[Any]:
+        """Return the result of each of these, which have the same verb or none, or a _Failed."""
+        verb = asked[0].verb
+        if verb is None or len(asked) == 1:
+            return [self.outcome(each.query) for each in asked]
+        together = self.outcome(lambda db: verb(db, [each.item for each in asked]))
+        if not isinstance(together, _Failed):
+            return [_Failed(each) if isinstance(each, Exception) else each for each in together]
+        if isinstance(together.error, StoreUnavailable):  # each alone would wait for the database once more
+            return [together] * len(asked)
+        return [self.outcome(each.query) for each in asked]
 
     def outcome(self, query: Callable[[sa.Connection], Any]) -> Any:
         """Return the result of a query, or a _Failed."""
@@ -161,6 +189,21 @@ class _Reader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _by_verb(asked: Sequence[_Asked]) -> Sequence[Sequence[_Asked]]:
+    """Return those with the same verb together, and those without one. No read depends on the order of others."""
+    groups: dict[ListVerb[Any, Any] | None, list[_Asked]] = {}
+    for each in asked:
+        groups.setdefault(each.verb, []).append(each)
+    return [*groups.values()]
+
+
+def told(outcome: T | Exception) -> T:
+    """Return the outcome of an item of a verb, or raise it."""
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _settle(asked: Sequence[_Asked], outcomes: Sequence[Any]) -> None:

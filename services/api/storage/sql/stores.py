@@ -30,6 +30,7 @@ from services.api.storage.sql.verbs.exports import Creation, ExportVerbs
 from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Release, Renewal
 from services.api.storage.sql.verbs.leases import LeaseVerbs
 from services.api.storage.sql.verbs.outbox import OutboxVerbs, Settled, outbox_verbs
+from services.api.storage.sql.verbs.reading import Wanted
 from services.api.storage.sql.verbs.retention import RetentionVerbs
 from services.api.storage.sql.verbs.usage import UsageVerbs
 from services.contract.job import LeaseRef
@@ -82,10 +83,10 @@ class SqlExportStore:
         return await self._db.read(lambda db: self._verbs.made_by(db, tenant, mark, now))
 
     async def get(self, tenant: str, export_id: str) -> Export | None:
-        return await self._db.read(lambda db: self._verbs.get(db, tenant, export_id))
+        return await self._db.read_listed(self._verbs.reading.got, Wanted(tenant, export_id))
 
     async def placed(self, tenant: str, export_id: str) -> Placed | None:
-        return await self._db.read(lambda db: self._verbs.placed(db, tenant, export_id))
+        return await self._db.read_listed(self._verbs.reading.placed, Wanted(tenant, export_id))
 
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
         return await self._db.read(lambda db: self._verbs.get_by_file(db, tenant, file_id))

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from services.api.storage.sql.database import Item, ListVerb
 from services.api.storage.sql.faults import Faults, unavailable
-from services.api.storage.sql.readers import Inbox
+from services.api.storage.sql.readers import Inbox, told
 from services.contract.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class WriterThread:
 
     async def run_listed(self, verb: ListVerb[Item, T], item: Item, way: Way = Way.TOGETHER) -> T:
         """Run an item of a verb that takes a list; see `run`."""
-        return await self._answer(lambda db: _told(verb(db, [item])[0]), way=way, verb=verb, item=item)
+        return await self._answer(lambda db: told(verb(db, [item])[0]), way=way, verb=verb, item=item)
 
     async def run_apart(self, work: Callable[[sa.Connection], T]) -> T:
         """Run work between two transactions, for what an engine cannot do in one; see `run`.
@@ -245,9 +245,3 @@ class _Transactions:
 
     def _refused(self, error: Exception) -> _Refused:
         return _Refused(unavailable(error) if self._faults.is_passing(error) else error)
-
-
-def _told(outcome: T | Exception) -> T:
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome

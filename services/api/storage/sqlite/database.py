@@ -153,6 +153,10 @@ class SqliteDatabase:
         """See `Database.read`."""
         return await self._for_callers.run(query)
 
+    async def read_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
+        """See `Database.read_listed` and `Readers.run_listed`."""
+        return await self._for_callers.run_listed(verb, item)
+
     async def read_list(self, holder: str, query: Callable[[sa.Connection], T]) -> T:
         """See `Database.read_list`. Only a few lists are read at once, and one of each holder."""
         async with self._lists.held(holder):

@@ -18,7 +18,6 @@ from services.api.ports.exports import (
     REQUEST_ID_LASTS,
     ExportFilter,
     ExportPage,
-    Placed,
     RequestMark,
 )
 from services.api.storage.sql import transitions as changes
@@ -30,6 +29,7 @@ from services.api.storage.sql.rows import EXPORT_COLUMNS, NEW_COLUMNS, Row, new_
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, requests
 from services.api.storage.sql.verbs import audit
+from services.api.storage.sql.verbs.reading import ReadingVerbs
 from services.api.storage.sql.verbs.usage import UsageVerbs
 from services.contract.errors import (
     ExportDeleted,
@@ -90,6 +90,7 @@ class ExportVerbs:
         self._listing = Listing(sql.dialect, max_looked_at)
         self._history = history_of(sql)
         self._places = Places(monotonic)
+        self.reading = ReadingVerbs(self._places)
         self._usage = UsageVerbs(sql)
 
     def create(self, db: sa.Connection, creations: Sequence[Creation]) -> list[Export | Exception]:
@@ -222,10 +223,6 @@ class ExportVerbs:
 
     def page(self, db: sa.Connection, tenant: str, filter_: ExportFilter, before_id: str, limit: int) -> ExportPage:
         return self._listing.page(db, tenant, filter_, before_id, limit)
-
-    def placed(self, db: sa.Connection, tenant: str, export_id: str) -> Placed | None:
-        export = self.get(db, tenant, export_id)
-        return Placed(export, self.queue_position(db, export)) if export else None
 
     def versions(self, db: sa.Connection, export_ids: Sequence[str]) -> dict[str, int]:
         return {row.id: row.version for row in db.execute(_versions, {"ids": export_ids})}
