@@ -28,9 +28,9 @@ def in_line(made, tenant):
     return [each.id for each in sorted(own, key=lambda each: (-each.priority, each.id))]
 
 
-async def check_reads(store, made, seed):
-    """Ask for all by all tenants and for unknown ones, twice and in any order."""
-    ids = [*made, *(new_id() for _ in range(3))]
+async def check_reads(store, made, gone, seed):
+    """Ask for all by all tenants, and for those that are gone or were never there, twice and in any order."""
+    ids = [*made, *gone, *(new_id() for _ in range(3))]
     wanted = [(tenant, id_) for tenant in (*TENANTS, "nobody") for id_ in ids] * 2
     random.Random(seed).shuffle(wanted)
     got = await asyncio.gather(*(store.exports.get(*each) for each in wanted))
@@ -45,14 +45,15 @@ async def check_reads(store, made, seed):
 
 
 async def test_each_caller_gets_its_own_export(store, made):
+    gone = []
     for seed, tenant in enumerate(TENANTS):
-        await check_reads(store, made, seed)
+        await check_reads(store, made, gone, seed)
         id_, deleted = in_line(made, tenant)[:2]
         made[id_], _ = await store.exports.cancel(tenant, id_, START + SECOND, only_if_queued=True)
         await store.exports.cancel(tenant, deleted, START + SECOND, only_if_queued=True)
         await store.exports.delete(tenant, deleted, START + SECOND)
-        del made[deleted]
-    await check_reads(store, made, len(TENANTS))
+        gone.append(made.pop(deleted).id)
+    await check_reads(store, made, gone, len(TENANTS))
 
 
 async def test_changes_are_seen_by_those_who_have_read_before(store, made):
