@@ -8,6 +8,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_dumps
+from psycopg.types.string import TextLoader
 
 from services.api.storage.postgres.texts import TextDumper, to_json
 from services.runtime.startup import CannotStart
@@ -92,6 +93,8 @@ class Address:
             connection.prepared_max = MAX_PREPARED
             connection.adapters.register_dumper(str, TextDumper)
             set_json_dumps(to_json, connection)
+            for name in ("json", "jsonb"):  # what equal texts mean is found once: see column_types.py
+                connection.adapters.register_loader(name, TextLoader)
             return connection
 
         return connect

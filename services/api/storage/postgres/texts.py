@@ -35,7 +35,7 @@ class JsonText(TypeDecorator[str]):
 
 def to_json(value: Any) -> str:
     """Return the JSON text of a value for a column of JSON."""
-    return _without_nul(json.dumps(value))
+    return "[]" if value == [] else _without_nul(json.dumps(value))
 
 
 def _without_nul(text: str) -> str:

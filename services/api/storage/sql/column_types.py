@@ -1,5 +1,6 @@
 """How times, durations and lists are stored, in the same way in every database."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -57,10 +58,31 @@ Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that is compared and sorted by its bytes, whatever the locale of the database."""
 
 
-class JsonType(TypeDecorator[Any]):
-    """JSON, which PostgreSQL stores as jsonb. Its dialect is imported only where it is used."""
+def _read_json(text: str | None) -> Any:
+    """Return the value of a JSON text. Most of them are empty lists."""
+    return None if text is None else [] if text == "[]" else json.loads(text)
+
+
+class OrderedJsonType(TypeDecorator[Any]):
+    """JSON as text: objects keep the order of their keys, which PostgreSQL's jsonb does not.
+
+    The drivers return it as text (see postgres/connections.py).
+    """
 
     impl = sa.JSON
+    cache_ok = True
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:  # noqa: ARG002 - its signature
+        return _read_json
+
+
+OrderedJson = OrderedJsonType(none_as_null=True)
+"""An object that is sent as it was stored."""
+
+
+class JsonType(OrderedJsonType):
+    """JSON, which PostgreSQL stores as jsonb. Its dialect is imported only where it is used."""
+
     cache_ok = True
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
@@ -75,23 +97,12 @@ Json = JsonType(none_as_null=True)
 """A list or an object. A missing value is NULL, never JSON's null."""
 
 
-class OrderedJsonType(TypeDecorator[Any]):
-    """JSON as text: objects keep the order of their keys, which PostgreSQL's jsonb does not."""
-
-    impl = sa.JSON
-    cache_ok = True
-
-
-OrderedJson = OrderedJsonType(none_as_null=True)
-"""An object that is sent as it was stored."""
-
-
 class SharedObject(dict[str, Any]):
     """A JSON object that nobody changes. Objects with the same text may be the same object."""
 
 
 class SharedJson(JsonType):
-    """Json for objects that many rows have. Each is encoded once, and decoded once if the driver returns text."""
+    """Json for objects that many rows have. Each is encoded once and decoded once."""
 
     cache_ok = True
 
@@ -104,12 +115,10 @@ class SharedJson(JsonType):
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
         read: Any = super().result_processor(dialect, coltype)
-        if read is None:
-            return None
         shared = lru_cache(MAX_OBJECTS_KNOWN)(lambda text: SharedObject(read(text)))
 
-        def process(given: Any) -> Any:
-            is_short = type(given) is str and len(given) <= MAX_KNOWN_CHARACTERS
-            return shared(given) if is_short else read(given)
+        def process(text: str | None) -> Any:
+            is_short = text is not None and len(text) <= MAX_KNOWN_CHARACTERS
+            return shared(text) if is_short else read(text)
 
         return process

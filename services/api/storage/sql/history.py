@@ -17,7 +17,7 @@ from services.api.domain.history import (
 )
 from services.api.domain.states import ENDINGS, Event, State
 from services.api.storage.sql.line import line_of
-from services.api.storage.sql.prepared import Prepared
+from services.api.storage.sql.prepared import Appended, Prepared
 from services.api.storage.sql.rows import Row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, transitions
@@ -25,7 +25,7 @@ from services.api.storage.sql.verbs.outbox import outbox_verbs
 
 _t = transitions.c
 _ENTRY_COLUMNS = tuple(column.name for column in _t if column.name != "id")
-_insert = Prepared(sa.insert(transitions).inline(), sets=_ENTRY_COLUMNS)
+_insert = Appended(transitions, _ENTRY_COLUMNS)
 _last = Prepared(sa.select(_t.worker_id).where(_t.export_id == sa.bindparam("of_id")).order_by(_t.id.desc()).limit(1))
 _last_state = Prepared(sa.select(_t.state).where(_t.export_id == sa.bindparam("of_id")).order_by(_t.id.desc()).limit(1))
 _of_export = (

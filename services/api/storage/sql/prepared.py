@@ -3,7 +3,8 @@
 SQLAlchemy computes at each execution what never changes. For one row found by an index this takes most of the time.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,10 @@ class _Spelled:
             value = values[name]
             filled[place] = value if process is None else process(value)
         return filled
+
+    def values(self, values: Values) -> list[Any]:
+        """Return the other parameters alone, in the order in which the statement names them."""
+        return [values[name] if process is None else process(values[name]) for _, name, process in self.asked]
 
     def row(self, record: Sequence[Any]) -> dict[str, Any]:
         values = [*record]
@@ -115,6 +120,28 @@ class Prepared:
         return spelled
 
 
+class Appended(Prepared):
+    """An INSERT of rows that sets these columns of a table, and no other ones.
+
+    PostgreSQL begins each execution of an INSERT with all the rules that a row obeys: for one of `exports` that takes
+    longer than to store it. So several rows are one COPY there, which does it once.
+    """
+
+    def __init__(self, table: sa.Table, columns: Sequence[str]) -> None:
+        super().__init__(sa.insert(table).inline(), sets=columns)
+        self._table = table.name
+
+    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> None:
+        """Add these rows, in their order."""
+        rows = [*rows]
+        if len(rows) > 1 and db.dialect.name == "postgresql":
+            spelled = self._as_of(db)
+            names = ", ".join(name for _, name, _ in spelled.asked)
+            _streamed(db, f"COPY {self._table} ({names}) FROM STDIN", map(spelled.values, rows))
+        else:
+            super().run_each(db, rows)
+
+
 def _split(compiled: Any, dialect: sa.Dialect) -> tuple[Any, Sequence[tuple[Any, str, Process | None]]]:
     """Return `given` and `asked` of a statement."""
     order = compiled.positiontup
@@ -155,20 +182,30 @@ def _executed(
 
     With `many` the parameters are a list, and nothing is fetched.
     """
-    dbapi, cursor = db.dialect.loaded_dbapi, _driver(db).cursor()
-    try:
+    with _cursor(db, text, parameters) as cursor:
         (cursor.executemany if many else cursor.execute)(text, parameters)
         return fetch(cursor)
+
+
+def _streamed(db: sa.Connection, text: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Execute a COPY with these rows."""
+    with _cursor(db, text) as cursor, cursor.copy(text) as stream:
+        for row in rows:
+            stream.write_row(row)
+
+
+@contextmanager
+def _cursor(db: sa.Connection, text: str, parameters: Any = None) -> Iterator[Any]:
+    """Yield a cursor of the driver, whose errors become those of SQLAlchemy, without the parameters."""
+    dbapi, cursor = db.dialect.loaded_dbapi, db.connection.driver_connection.cursor()
+    try:
+        yield cursor
     except dbapi.Error as error:
         raise sa.exc.DBAPIError.instance(
             text, parameters, error, dbapi.Error, hide_parameters=True, dialect=db.dialect
         ) from error
     finally:
         cursor.close()
-
-
-def _driver(db: sa.Connection) -> Any:
-    return db.connection.driver_connection
 
 
 def _impl(element: sa.ColumnElement[Any], dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:

@@ -8,14 +8,14 @@ import sqlalchemy as sa
 from services.api.domain.audit import Action, AuditEntry, Origin
 from services.api.ports.audit import AuditFilter, AuditPage, AuditPlace
 from services.api.storage.sql.listing import MAX_LOOKED_AT
-from services.api.storage.sql.prepared import Prepared
+from services.api.storage.sql.prepared import Appended, Prepared
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import audit
 
 _c = audit.c
 _COLUMNS = tuple(column.name for column in _c if column.name != "id")
-_insert = Prepared(sa.insert(audit).inline(), sets=_COLUMNS)
+_insert = Appended(audit, _COLUMNS)
 _newest_first = (_c.time.desc(), _c.id.desc())
 
 

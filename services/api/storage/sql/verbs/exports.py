@@ -24,7 +24,7 @@ from services.api.storage.sql import transitions as changes
 from services.api.storage.sql.history import history_of
 from services.api.storage.sql.listing import MAX_LOOKED_AT, Listing
 from services.api.storage.sql.places import Places
-from services.api.storage.sql.prepared import Prepared
+from services.api.storage.sql.prepared import Appended, Prepared
 from services.api.storage.sql.rows import EXPORT_COLUMNS, NEW_COLUMNS, Row, new_row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, requests
@@ -47,7 +47,7 @@ _c = exports.c
 _by_id = Prepared(
     sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id"), _c.tenant == sa.bindparam("of_tenant"))
 )
-_insert = Prepared(sa.insert(exports).inline(), sets=NEW_COLUMNS)
+_insert = Appended(exports, NEW_COLUMNS)
 _versions = sa.select(_c.id, _c.version).where(
     _c.id.in_(sa.bindparam("ids", expanding=True)), _c.deleted_time.is_(None)
 )

@@ -27,7 +27,7 @@ from services.api.domain.notifications import (
 from services.api.domain.states import State
 from services.api.storage.sql.column_types import UtcTime, from_micros, to_micros
 from services.api.storage.sql.listed import Listed, Types, in_rounds
-from services.api.storage.sql.prepared import Prepared
+from services.api.storage.sql.prepared import Appended, Prepared
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.settlements import HELD, PENDING
 from services.api.storage.sql.statements import Statements
@@ -39,7 +39,7 @@ _d = deliveries.c
 _channel = sa.cast(_d.channel, sa.Text)  # by name: an engine may sort an enum differently
 _now = sa.bindparam("now", type_=UtcTime)
 _NEW_COLUMNS = tuple(column.name for column in _d if column.name not in {"lease_id", "end_time"})
-_insert = Prepared(sa.insert(deliveries).inline(), sets=_NEW_COLUMNS)
+_insert = Appended(deliveries, _NEW_COLUMNS)
 _earlier = deliveries.alias("earlier")
 _e = _earlier.c
 _after_another = (
