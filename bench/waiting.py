@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import psycopg
 import sqlalchemy as sa
+from uuid6 import uuid7
 
 from services.api.domain.export import Export, Options, StoredFile
 from services.api.domain.states import State
@@ -43,6 +44,7 @@ SPEC = JobSpec(
     table=TableOptions(Format.CSV),
     table_name="invoices",
 )
+_REQUIREMENT = requirement_of(SPEC)
 STATS = RunStats(10, MatchedBy.COUNT, 10, Consistency.SNAPSHOT, as_of=START)
 _LINE = """INSERT INTO line (tenant, requirement, needs, vtime, place)
   SELECT tenant, requirement, max(needs), 0, 'WAITING' FROM exports GROUP BY tenant, requirement"""
@@ -51,7 +53,7 @@ _LINE = """INSERT INTO line (tenant, requirement, needs, vtime, place)
 def new_export(tenant: str) -> Export:
     """Return an export that waits and has a callback_url."""
     return Export(
-        id=str(uuid4()),
+        id=str(uuid7()),
         tenant=tenant,
         uri="/invoices?order[uuid]=asc",
         type="Invoices",
@@ -60,7 +62,7 @@ def new_export(tenant: str) -> Export:
         labels={"team": "tax"},
         options=Options("order[uuid]=asc", _COLUMNS, Packaging.AUTO, "UTC", timedelta(days=7)),
         callback_url="https://receiver.example/done",
-        requirement=requirement_of(SPEC),
+        requirement=_REQUIREMENT,
         state=State.QUEUED,
         version=1,
         run=1,

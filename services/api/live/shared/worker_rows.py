@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.api.domain.audit import Origin, of_drain
 from services.api.ports.live import WorkerSeen
-from services.api.storage.sql.column_types import MICROSECOND, from_micros, to_micros
+from services.api.storage.sql.column_types import MICROSECOND, Json, from_micros, to_micros
 from services.api.storage.sql.verbs import audit
 from services.contract.capabilities import Capabilities
 from services.contract.job import WorkerProblem
@@ -25,18 +25,18 @@ _VALUES = (
 _polled = sa.text(
     f"INSERT INTO workers {_VALUES}, store_matches = excluded.store_matches, can_key = excluded.can_key, "
     f"can = excluded.can RETURNING {_ROW}"
-)
+).columns(problems=Json)
 _beat = sa.text(
     f"INSERT INTO workers {_VALUES}, beat = greatest(workers.beat, excluded.beat), held = excluded.held, "
     "free_slots = excluded.free_slots, problems = excluded.problems, "
     f"draining = workers.draining OR excluded.draining RETURNING {_ROW}"
-)
+).columns(problems=Json)
 _ask_to_drain = sa.text(
     f"UPDATE workers SET asked_to_drain = true WHERE id = :id AND seen >= :since RETURNING {_ROW}"  # noqa: S608
-)
-_one = sa.text(f"SELECT {_ROW} FROM workers WHERE id = :id")  # noqa: S608
-_present = sa.text(f"SELECT {_ROW} FROM workers WHERE seen >= :since ORDER BY id")  # noqa: S608
-_cans = sa.text("SELECT DISTINCT ON (can_key) can_key, can FROM workers WHERE can_key = ANY(:keys)")
+).columns(problems=Json)
+_one = sa.text(f"SELECT {_ROW} FROM workers WHERE id = :id").columns(problems=Json)  # noqa: S608
+_present = sa.text(f"SELECT {_ROW} FROM workers WHERE seen >= :since ORDER BY id").columns(problems=Json)  # noqa: S608
+_cans = sa.text("SELECT DISTINCT ON (can_key) can_key, can FROM workers WHERE can_key = ANY(:keys)").columns(can=Json)
 _forget = sa.text("DELETE FROM workers WHERE seen < :since")
 
 Row = sa.RowMapping

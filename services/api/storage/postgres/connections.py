@@ -37,6 +37,12 @@ GUARDS = {
 """Timeouts of sessions, unless the address has others. A pooler would not keep them."""
 
 
+PLANS = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_bitmapscan": "off"}
+"""Settings of sessions that write: a list is joined by looking up its rows, each by an index and in their order.
+
+Otherwise PostgreSQL decides by estimates of tables that it has not seen full yet, such as to read all running exports.
+"""
+
 SOON = {"synchronous_commit": "off"}
 """Settings of sessions whose commits do not wait for the disk. A crash of the server may undo the last of them."""
 
@@ -67,11 +73,11 @@ class Address:
 
     def writing_engine(self) -> sa.Engine:
         """Return an engine whose connections read committed data, and wait for other writers of the same row."""
-        return self._engine("READ COMMITTED", {})
+        return self._engine("READ COMMITTED", PLANS)
 
     def soon_engine(self) -> sa.Engine:
         """Return an engine like `writing_engine`, for writes that may be lost if the server crashes."""
-        return self._engine("READ COMMITTED", SOON)
+        return self._engine("READ COMMITTED", {**PLANS, **SOON})
 
     def reading_engine(self) -> sa.Engine:
         """Return an engine whose connections cannot write. Each query sees everything that was committed before it."""
@@ -93,7 +99,7 @@ class Address:
             connection.prepared_max = MAX_PREPARED
             connection.adapters.register_dumper(str, TextDumper)
             set_json_dumps(to_json, connection)
-            for name in ("json", "jsonb"):  # what equal texts mean is found once: see column_types.py
+            for name in ("json", "jsonb"):  # the types of the columns read it: see sql/column_types.py
                 connection.adapters.register_loader(name, TextLoader)
             return connection
 

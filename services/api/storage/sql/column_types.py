@@ -58,16 +58,13 @@ Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that is compared and sorted by its bytes, whatever the locale of the database."""
 
 
-def _read_json(text: str | None) -> Any:
-    """Return the value of a JSON text. Most of them are empty lists."""
-    return None if text is None else [] if text == "[]" else json.loads(text)
+def _read_json(given: Any) -> Any:
+    """Return the value of a JSON text, or a value that the driver has read already. Most are empty lists."""
+    return [] if given == "[]" else json.loads(given) if type(given) is str else given
 
 
 class OrderedJsonType(TypeDecorator[Any]):
-    """JSON as text: objects keep the order of their keys, which PostgreSQL's jsonb does not.
-
-    The drivers return it as text (see postgres/connections.py).
-    """
+    """JSON as text: objects keep the order of their keys, which PostgreSQL's jsonb does not."""
 
     impl = sa.JSON
     cache_ok = True
@@ -117,8 +114,8 @@ class SharedJson(JsonType):
         read: Any = super().result_processor(dialect, coltype)
         shared = lru_cache(MAX_OBJECTS_KNOWN)(lambda text: SharedObject(read(text)))
 
-        def process(text: str | None) -> Any:
-            is_short = text is not None and len(text) <= MAX_KNOWN_CHARACTERS
-            return shared(text) if is_short else read(text)
+        def process(given: Any) -> Any:
+            is_short = type(given) is str and len(given) <= MAX_KNOWN_CHARACTERS
+            return shared(given) if is_short else read(given)
 
         return process

@@ -19,6 +19,7 @@ from services.api.domain.fairness import BEHIND, Turn
 from services.api.domain.states import LEASABLE, Event, State, sources, target
 from services.api.storage.sql.column_types import UtcTime, to_micros
 from services.api.storage.sql.database import Columns, Dialect
+from services.api.storage.sql.listed import Listed, Types, in_rounds
 from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.tables import Place, at, exports, in_states, line, tenants
 
@@ -48,18 +49,20 @@ def _moved_up(vtime: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
 
 
 _waiting, _later = (sa.literal(place, _l.place.type) for place in (Place.WAITING, Place.LATER))
-_leave = Prepared(sa.delete(line).where(*_of_row, sa.not_(_new), _again.is_(None)))
-_stay = Prepared(
+_is_empty = (sa.not_(_new), _again.is_(None))
+_stay = (
     sa.update(line)
     .values(due=_again, place=sa.case((at(Place.CAPPED), _l.place), (_new, _waiting), else_=_later))
     .where(*_of_row, sa.or_(sa.not_(_new), _l.due.is_not(None)))
 )
+_ROW: Types = {"of_tenant": _l.tenant.type, "of_requirement": _l.requirement.type}
 _comes_back = sa.update(line).values(place=Place.WAITING, vtime=_moved_up(_l.vtime))
-_freed = Prepared(_comes_back.where(_of_tenant, at(Place.CAPPED)))
+_freed = _comes_back.where(_of_tenant, at(Place.CAPPED))
 _all_freed = Prepared(_comes_back.where(at(Place.CAPPED)))
 _capped = Prepared(sa.update(line).values(place=Place.CAPPED).where(_of_tenant, at(Place.WAITING)))
 _due = Prepared(_comes_back.where(at(Place.LATER), _l.due <= sa.bindparam("now", type_=UtcTime)))
-_moved = Prepared(sa.update(line).values(vtime=sa.bindparam("to_vtime", type_=sa.BigInteger)).where(_of_tenant))
+_moved = sa.update(line).values(vtime=sa.bindparam("to_vtime", type_=sa.BigInteger)).where(_of_tenant)
+_TENANT: Types = {"of_tenant": _l.tenant.type}
 
 
 class Line:
@@ -67,14 +70,19 @@ class Line:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._stand = Prepared(dialect.insert_or_merge(line, _with_new).from_select(_STANDING, _standing()))
+        standing = dialect.insert_or_merge(line, _with_new)
+        self._stand = Listed.inserting(dialect, standing, _STANDING, _standing(), _NEW)
+        self._leave = _leaving(dialect)
+        self._stay = Listed.of(dialect, _stay, _ROW)
+        self._freed = Listed.of(dialect, _freed, _TENANT)
+        self._moved = Listed.of(dialect, _moved, {**_TENANT, "to_vtime": sa.BigInteger()})
 
     def happened(self, db: sa.Connection, event: Event, changed: Sequence[Export]) -> None:
         """Update the line after an event other than LEASE."""
         if event in _FREES or target(event) in LEASABLE:
             self._dialect.keep_in_line(db, _tenants(changed))
         if event in _FREES:
-            _freed.run_each(db, ({"of_tenant": tenant} for tenant in _tenants(changed)))
+            self._freed.run(db, ({"of_tenant": tenant} for tenant in _tenants(changed)))
         if target(event) in LEASABLE:
             self._stands(db, changed)
         if event in _EMPTIES and self._dialect.one_writer:
@@ -86,20 +94,23 @@ class Line:
         self._stands(db, waiting)
 
     def _stands(self, db: sa.Connection, waiting: Sequence[Export]) -> None:
-        rows = {_place_of(export): export for export in waiting}
-        self._stand.run_each(db, (_row(export) for _, export in sorted(rows.items())))
+        places = {_place_of(export): export for export in waiting}
+        rows = [_row(export) for _, export in sorted(places.items())]
+        in_rounds(
+            rows, lambda row: [(row["new_tenant"], row["new_requirement"])], lambda some: self._stand.run(db, some)
+        )
 
     def look_again(self, db: sa.Connection, rows: Iterable[LineKey]) -> None:
         """Remove the rows without waiting exports, and update the due times of the others."""
         rows = sorted(rows)
         may = {*self._dialect.may_leave_line(db, {tenant for tenant, _ in rows})}
         of = [{"of_tenant": tenant, "of_requirement": key} for tenant, key in rows if tenant in may]
-        _leave.run_each(db, of)
-        _stay.run_each(db, of)
+        self._leave.run(db, of)
+        self._stay.run(db, of)
 
     def moved(self, db: sa.Connection, turns: Mapping[str, Turn]) -> None:
         """Set the virtual time of tenants that had their turns."""
-        _moved.run_each(db, ({"of_tenant": tenant, "to_vtime": turns[tenant].vtime} for tenant in sorted(turns)))
+        self._moved.run(db, ({"of_tenant": tenant, "to_vtime": turns[tenant].vtime} for tenant in sorted(turns)))
 
     def capped(self, db: sa.Connection, names: Iterable[str]) -> None:
         """Mark tenants that have reached their caps."""
@@ -115,6 +126,7 @@ class Line:
 
 
 _STANDING = ("tenant", "requirement", "needs", "vtime", "place", "due")
+_NEW: Types = {f"new_{name}": _l[name].type for name in _STANDING if name != "vtime"}
 
 
 @cache
@@ -123,9 +135,16 @@ def line_of(dialect: Dialect) -> Line:
     return Line(dialect)
 
 
+def _leaving(dialect: Dialect) -> Listed:
+    given = dialect.rows_given("given", _ROW)
+    rows = sa.tuple_(_l.tenant, _l.requirement).in_(sa.select(given.c.of_tenant, given.c.of_requirement))
+    return Listed(sa.delete(line).where(rows, *_is_empty), _ROW)
+
+
 def _standing() -> sa.Select[Any]:
     """Return a new row; none if an existing row would not be changed by it, so that this row is not even locked."""
-    new = {name: sa.cast(sa.bindparam(f"new_{name}", type_=_l[name].type), _l[name].type) for name in _STANDING}
+    new: dict[str, sa.ColumnElement[Any]] = {name: sa.bindparam(name, type_=type_) for name, type_ in _NEW.items()}
+    new = {name.removeprefix("new_"): value for name, value in new.items()}
     own = sa.select(tenants.c.vtime).where(tenants.c.tenant == new["tenant"]).scalar_subquery()
     as_it_is = sa.exists().where(
         _l.tenant == new["tenant"],
@@ -163,6 +182,10 @@ def _row(export: Export) -> dict[str, Any]:
         "new_place": place,
         "new_due": export.next_attempt_time,
     }
+
+
+def _line_key_of(row: Mapping[str, Any]) -> list[LineKey]:
+    return [(row["new_tenant"], row["new_requirement"])]
 
 
 def _tenants(exports: Sequence[Export]) -> list[str]:

@@ -1,13 +1,13 @@
-"""A guarded UPDATE over a list: parameters of the single UPDATE become columns of a table of given rows.
+"""A guarded statement over a list: parameters of the single one become columns of a table of given rows.
 
 The rows are one parameter in JSON, so that the statement is the same for any number of them.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, Self, TypeVar
+from typing import Any, Never, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql.visitors import replacement_traverse
@@ -25,9 +25,9 @@ Types = Mapping[str, sa.types.TypeEngine[Any]]
 
 
 class Listed:
-    """An UPDATE whose rows are given as a list. Each may change one row of the table, and no two the same row."""
+    """A statement whose rows are given as a list. Each may change one row of the table, and no two the same row."""
 
-    def __init__(self, statement: sa.Update, names: Collection[str]) -> None:
+    def __init__(self, statement: sa.Update | sa.Delete | sa.Insert, names: Collection[str]) -> None:
         self._statement = Prepared(statement)
         self._names = tuple(names)
 
@@ -36,23 +36,46 @@ class Listed:
         """Return the UPDATE for a list. `parameters` are those of `change`; `sets` are further columns that it sets."""
         types = {**parameters, **(sets or {})}
         given = dialect.rows_given("given", types)
-
-        def replaced(element: Any, **_: Any) -> Any:
-            is_given = isinstance(element, sa.BindParameter) and element.key in parameters
-            return given.c[element.key] if is_given else None
-
         whole = change.values({name: given.c[name] for name in sets}) if sets else change
-        listed: Any = replacement_traverse(whole, {"stop_on": [given]}, replaced)
-        return cls(listed, types)
+        return cls(_with_rows(whole, given, parameters), types)
+
+    @classmethod
+    def inserting(
+        cls, dialect: Dialect, insert: sa.Insert, columns: Sequence[str], row: sa.Select[Any], parameters: Types
+    ) -> Self:
+        """Return an INSERT of what `row` selects for each given row, sorted by their columns."""
+        given = dialect.rows_given("given", parameters)
+        rows = _with_rows(row, given, parameters).select_from(given).order_by(*given.c)
+        return cls(insert.from_select([*columns], rows), parameters)
+
+    def run(self, db: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> Sequence[Never]:
+        """Run a statement that returns nothing."""
+        given = self._given(rows)
+        if given:
+            self._statement.run(db, {"given": json.dumps(given)})
+        return ()
 
     def changed(self, db: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> Sequence[Row]:
         """Run the UPDATE and return what RETURNING returns for the changed rows, in no particular order."""
-        given = [[_plain(row[name]) for name in self._names] for row in rows]
+        given = self._given(rows)
         return self._statement.all(db, {"given": json.dumps(given)}) if given else []
+
+    def _given(self, rows: Iterable[Mapping[str, Any]]) -> list[list[Any]]:
+        return [[_plain(row[name]) for name in self._names] for row in rows]
+
+
+def _with_rows(statement: Any, given: sa.FromClause, parameters: Types) -> Any:
+    """Return the statement with columns of the given rows in place of its parameters."""
+
+    def replaced(element: Any, **_: Any) -> Any:
+        is_given = isinstance(element, sa.BindParameter) and element.key in parameters
+        return given.c[element.key] if is_given else None
+
+    return replacement_traverse(statement, {"stop_on": [given]}, replaced)
 
 
 def in_rounds(
-    asked: Sequence[Item], rows: Callable[[Item], Iterable[str]], verb: Callable[[Sequence[Item]], Sequence[T]]
+    asked: Sequence[Item], rows: Callable[[Item], Iterable[Hashable]], verb: Callable[[Sequence[Item]], Sequence[T]]
 ) -> list[T]:
     """Return the answers of a verb to a list in which the same row, by its id from `rows`, may occur several times.
 
@@ -60,7 +83,7 @@ def in_rounds(
     """
     answers: list[T] = []
     together: list[Item] = []
-    taken: set[str] = set()
+    taken: set[Hashable] = set()
     for item in asked:
         own = {*rows(item)}
         if own & taken:

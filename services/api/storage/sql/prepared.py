@@ -197,7 +197,8 @@ def _streamed(db: sa.Connection, text: str, rows: Iterable[Sequence[Any]]) -> No
 @contextmanager
 def _cursor(db: sa.Connection, text: str, parameters: Any = None) -> Iterator[Any]:
     """Yield a cursor of the driver, whose errors become those of SQLAlchemy, without the parameters."""
-    dbapi, cursor = db.dialect.loaded_dbapi, db.connection.driver_connection.cursor()
+    driver: Any = db.connection.driver_connection
+    dbapi, cursor = db.dialect.loaded_dbapi, driver.cursor()
     try:
         yield cursor
     except dbapi.Error as error:

@@ -19,9 +19,10 @@ from services.api.domain.leases import Ability
 from services.api.storage.sql import reading_line
 from services.api.storage.sql.floors import Floors
 from services.api.storage.sql.line import LineKey, line_of
-from services.api.storage.sql.prepared import Prepared
+from services.api.storage.sql.listed import Listed, Types
 from services.api.storage.sql.reading_line import Candidate, Front, Head, Kept
 from services.api.storage.sql.statements import Statements
+from services.api.storage.sql.tables import tenants
 from services.contract.capabilities import requirement_in
 
 Place = tuple[int, str]
@@ -71,9 +72,13 @@ class Choice:
     looked_at: set[LineKey] = field(default_factory=set)
 
 
+_TURN: Types = {name: tenants.c[name].type for name in ("tenant", "vtime", "served")}
+
+
 @cache
-def _taking(sql: Statements) -> Prepared:
-    return Prepared(sql.take_turn, sets=("tenant", "vtime", "served"))
+def _taking(sql: Statements) -> Listed:
+    turn = sa.select(*(sa.bindparam(name, type_=type_) for name, type_ in _TURN.items()))
+    return Listed.inserting(sql.dialect, sql.take_turn, [*_TURN], turn, _TURN)
 
 
 class Turns:
@@ -132,7 +137,7 @@ class Turns:
         """Store the turns after the chosen exports, or at least the exports `leased`, were leased."""
         turns = choice.turns if len(leased) == len(choice.taken) else self._turns_of(choice, leased)
         rows = ({"tenant": name, "vtime": turn.vtime, "served": turn.served} for name, turn in sorted(turns.items()))
-        self._take.run_each(db, rows)
+        self._take.run(db, rows)
         self._line.moved(db, turns)
 
     def _turns_of(self, choice: Choice, leased: Collection[str]) -> dict[str, Turn]:

@@ -2,7 +2,8 @@
 
 Each change is a unit: a function over the connection, or an item for a verb that takes a list. Units that gather during
 a commit go into the next transaction together; consecutive items for the same verb are passed to it in one call. Each
-such call and each function has a savepoint of its own. Callers get their results after the commit.
+such call and each function has a savepoint of its own, if there are several in a transaction. Callers get their results
+after the commit.
 """
 
 import asyncio
@@ -191,10 +192,12 @@ class _Transactions:
         way = units[0].way
         if way is Way.APART:
             return [self._apart(connection, unit) for unit in units]
-        transaction = connection.begin()
-        if way is Way.IN_TURN:
-            self._take_turn(connection)
-        outcomes = [self._alone(connection, units[0])] if len(units) == 1 else [*self._runs(connection, units)]
+        transaction = self._begun(connection, way)
+        outcomes = self._all_alone(connection, units)
+        if outcomes is None:  # the list failed as a whole
+            transaction.rollback()
+            transaction = self._begun(connection, way)
+            outcomes = [self._attempt(connection, unit.work) for unit in units]
         if len(units) == 1 and isinstance(outcomes[0], _Refused):
             transaction.rollback()
             return outcomes
@@ -203,6 +206,26 @@ class _Transactions:
         except BaseException as error:
             raise _InDoubt from error
         return outcomes
+
+    def _begun(self, connection: sa.Connection, way: Way) -> sa.Transaction:
+        transaction = connection.begin()
+        if way is Way.IN_TURN:
+            self._take_turn(connection)
+        return transaction
+
+    def _all_alone(self, connection: sa.Connection, units: Sequence[_Unit]) -> list[Any] | None:
+        """Run the units of a transaction. None if they are for one verb, and it failed."""
+        verb = units[0].verb
+        if len(units) == 1:
+            return [self._alone(connection, units[0])]
+        if verb is None or any(unit.verb != verb for unit in units):
+            return [*self._runs(connection, units)]
+        try:
+            return self._in_one_call(connection, verb, units)
+        except Exception as error:
+            if self._faults.is_conflict(error) or self._faults.is_lost(error):
+                raise
+            return None
 
     def _apart(self, connection: sa.Connection, unit: _Unit) -> Any:
         try:
@@ -226,10 +249,14 @@ class _Transactions:
     def _run(self, connection: sa.Connection, verb: ListVerb[Any, Any] | None, units: Sequence[_Unit]) -> Sequence[Any]:
         """Run consecutive units for the same verb, together if possible. Units without a verb run one by one."""
         if verb is not None and len(units) > 1:
-            outcomes = self._attempt(connection, lambda db: verb(db, [unit.item for unit in units]))
+            outcomes = self._attempt(connection, lambda db: self._in_one_call(db, verb, units))
             if not isinstance(outcomes, _Refused):
-                return [self._refused(each) if isinstance(each, Exception) else each for each in outcomes]
+                return outcomes  # type: ignore[no-any-return]
         return [self._attempt(connection, unit.work) for unit in units]
+
+    def _in_one_call(self, db: sa.Connection, verb: ListVerb[Any, Any], units: Sequence[_Unit]) -> list[Any]:
+        outcomes = verb(db, [unit.item for unit in units])
+        return [self._refused(each) if isinstance(each, Exception) else each for each in outcomes]
 
     def _attempt(self, connection: sa.Connection, work: Callable[[sa.Connection], Any]) -> Any:
         connection.exec_driver_sql("SAVEPOINT unit")
