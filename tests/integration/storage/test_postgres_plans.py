@@ -100,6 +100,13 @@ def _counts(db: sa.Connection) -> dict[str, tuple[int, int]]:
     return {table: (whole, by_index) for table, whole, by_index in db.exec_driver_sql(READ, ([*TABLES],))}
 
 
+@pytest.mark.parametrize("way", ["write", "write_soon"])
+async def test_writers_join_lists_by_looking_rows_up(database, way):
+    """Else a list of renewals reads every entry of the index of running exports, dead ones, too."""
+    for name in ("enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"):
+        assert await getattr(database, way)(lambda db, name=name: db.exec_driver_sql(f"SHOW {name}").scalar()) == "off"
+
+
 async def test_a_claim_reads_a_few_rows_for_each_job_and_walks_no_table(database):
     reading = Reading(database)
     store = sql_store(reading)
