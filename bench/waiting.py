@@ -14,7 +14,6 @@ from uuid import uuid4
 
 import psycopg
 import sqlalchemy as sa
-from uuid6 import uuid7
 
 from services.api.domain.export import Export, Options, StoredFile
 from services.api.domain.states import State
@@ -27,6 +26,7 @@ from services.api.storage.sql.rows import new_row
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import exports
 from services.api.storage.sqlite.database import SqliteDatabase
+from services.api.world import World
 from services.contract.capabilities import requirement_of
 from services.contract.formats import Format, Packaging
 from services.contract.outcome import Artifact, Consistency, Entry, MatchedBy, RunStats
@@ -44,6 +44,7 @@ SPEC = JobSpec(
     table=TableOptions(Format.CSV),
     table_name="invoices",
 )
+_WORLD = World()
 _REQUIREMENT = requirement_of(SPEC)
 STATS = RunStats(10, MatchedBy.COUNT, 10, Consistency.SNAPSHOT, as_of=START)
 _LINE = """INSERT INTO line (tenant, requirement, needs, vtime, place)
@@ -53,7 +54,7 @@ _LINE = """INSERT INTO line (tenant, requirement, needs, vtime, place)
 def new_export(tenant: str) -> Export:
     """Return an export that waits and has a callback_url."""
     return Export(
-        id=str(uuid7()),
+        id=_WORLD.new_export_id(),
         tenant=tenant,
         uri="/invoices?order[uuid]=asc",
         type="Invoices",
