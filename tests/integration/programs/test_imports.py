@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from services.worker.child.entry import MODULES
 from tests.tiers import deep_but
 
 HEAVY = (
@@ -17,6 +18,8 @@ HEAVY = (
     "sqlalchemy.dialects.postgresql",
     "pyarrow",
     "polars",
+    "openpyxl",
+    "lxml",
     "numpy",
     "duckdb",
     "sqlalchemy",
@@ -27,15 +30,20 @@ HEAVY = (
     "alembic",
     "sqlalchemy.orm",
 )
-PRINT = "import {module}, json, sys; print(json.dumps([name for name in {names} if name in sys.modules]))"
+CHILDREN_OF_A_WORKER = " ".join(MODULES)
+PRINT = (
+    "from importlib import import_module as load; import json, sys; [*map(load, {modules})]; "
+    "print(json.dumps([name for name in {names} if name in sys.modules]))"
+)
 
 
 @pytest.mark.parametrize(
-    ("module", "needed"),
+    ("modules", "needed"),
     deep_but(
         [
             ("services.api.app", ["sqlalchemy", "cryptography"]),
             ("services.worker.app", []),
+            (CHILDREN_OF_A_WORKER, ["pyarrow", "polars", "numpy", "duckdb", "cryptography"]),
             ("services.worker.sources.kinds", []),
             ("services.gateway.app", []),
             ("exportd_client", []),
@@ -43,9 +51,10 @@ PRINT = "import {module}, json, sys; print(json.dumps([name for name in {names} 
         ],
         "services.api.app",
         "services.worker.app",
+        CHILDREN_OF_A_WORKER,
     ),
 )
-def test_a_process_imports_no_library_that_another_one_needs(module: str, needed: list[str]) -> None:
-    asked = PRINT.format(module=module, names=HEAVY)
+def test_a_process_imports_no_library_that_another_one_needs(modules: str, needed: list[str]) -> None:
+    asked = PRINT.format(modules=modules.split(), names=HEAVY)
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == needed

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
-from openpyxl.utils import get_column_letter
 
 from services.worker.writers.text_bytes import blocks_of
+from services.worker.writers.xlsx.letters import column_letters
 from services.worker.writers.xlsx.quick import Column
 
 _SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
@@ -62,7 +62,7 @@ class RowXml:
     def __init__(self, attributes: Iterable[str], text_style: int, *, compact: bool) -> None:
         self._attributes = tuple(attributes)
         self._text_style = text_style
-        self._letters = [get_column_letter(n) for n in range(1, len(self._attributes) + 1)]
+        self._letters = [column_letters(n) for n in range(1, len(self._attributes) + 1)]
         self._compact = compact
         self._last: tuple[list[_Shape], pl.Expr] | None = None
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from openpyxl.utils import get_column_letter
-
 from services.contract.formats import XlsxLayout
+from services.worker.writers.xlsx.letters import column_letters
 from services.worker.writers.xlsx.rows import TEXT_CLOSE, text_open, xml_text
 
 _OPEN = (
@@ -40,7 +39,7 @@ class SheetFrame:
         """Return the range of the filter (`$A$1:$J$100`); empty when there is none."""
         if not self.layout.autofilter or not self.headers:
             return ""
-        return f"$A$1:${get_column_letter(len(self.headers))}${rows}"
+        return f"$A$1:${column_letters(len(self.headers))}${rows}"
 
     def _view(self, *, first: bool) -> str:
         selected = ' tabSelected="1"' if first else ""
@@ -51,7 +50,7 @@ class SheetFrame:
         return "".join(self._header_cell(n, text) for n, text in enumerate(self.headers, 1))
 
     def _header_cell(self, number: int, text: str) -> str:
-        reference = "" if self.layout.compact else f' r="{get_column_letter(number)}1"'
+        reference = "" if self.layout.compact else f' r="{column_letters(number)}1"'
         edges = text != text.strip()
         return f"<c{reference}{text_open(self.header_style, edges=edges)}{xml_text(text)}{TEXT_CLOSE}"
 
