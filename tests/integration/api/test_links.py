@@ -26,7 +26,6 @@ from tests.integration.api.conftest import Api, Clock, Worker, serving, until
 from tests.integration.api.refusals import Refusal, refused
 from tests.integration.api.test_keys import METHODS, keys, of_tenant
 from tests.integration.api.test_open_calls import _open as opened_calls
-from tests.tiers import deep
 
 __all__ = ["keys"]
 CONTENT = b"id\r\n1\r\n2\r\n"
@@ -408,7 +407,6 @@ async def test_a_download_ends_with_its_link(api: Api, links: Links, worker: Wor
     calls[2].cancel()
 
 
-@deep
 async def test_one_link_takes_few_of_the_downloads_of_its_tenant(api: Api, links: Links, worker: Worker) -> None:
     export = await built(api, worker, content=b"x" * (32 << 20))
     made = await links.create(export_id=export.id)

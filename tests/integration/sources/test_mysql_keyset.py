@@ -90,6 +90,7 @@ def test_a_key_of_several_columns_one_of_them_a_list_of_values(relation: Relatio
     assert sorted(row["n"] for row in rows) == list(range(1, ROWS + 1))
 
 
+@deep
 def test_a_filter_that_is_decided_here_takes_part_in_it() -> None:
     source = settings(
         "create table t (k int primary key, n int, v varchar(9))",
@@ -99,6 +100,7 @@ def test_a_filter_that_is_decided_here_takes_part_in_it() -> None:
     assert read_by_key(source, "k", filter=term).matched == (ROWS + 1) // 2
 
 
+@deep
 def test_rows_that_share_a_key_and_rows_without_one_end_the_export() -> None:
     shared = settings(
         "create table t (k varchar(9), n int, index (k))", f"insert into t select seq, seq from seq_1_to_{PAGE_ROWS}"
