@@ -89,7 +89,7 @@ def to_status(error: errors.ExportdError, request_id: str = "") -> grpc.Status:
 
     With a `request_id`, add RequestInfo; the log has the call under this id.
     """
-    metadata = {name: cut(value, MAX_VALUE_BYTES) for name, value in error.metadata.items()}
+    metadata = cut_metadata(error)
     details: list[typing.Any] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
     if request_id:
         details.append(error_details_pb2.RequestInfo(request_id=request_id))
@@ -114,6 +114,11 @@ def _paced(status: grpc.Status, error: errors.ExportdError) -> grpc.Status:
     return paced
 
 
+def cut_metadata(error: errors.ExportdError) -> dict[str, str]:
+    """Return the metadata of an error for an answer."""
+    return {name: cut(value, MAX_VALUE_BYTES) for name, value in error.metadata.items()}
+
+
 def cut(text: str, most: int) -> str:
     """Cut a text to `most` bytes of UTF-8, so that an answer repeats only part of what a caller sent."""
     data = text.encode(errors="replace")
@@ -131,6 +136,14 @@ def from_call(failed: grpc.aio.AioRpcError) -> errors.ExportdError | None:
         return None
     kind = BY_REASON.get(info.reason)
     return _rebuilt(kind, info, rich.details) if kind else None
+
+
+def from_reason(reason: str, message: str, metadata: typing.Mapping[str, str]) -> errors.ExportdError | None:
+    """Return the error with this reason, message and metadata. None for a reason that this version does not know."""
+    kind = BY_REASON.get(reason)
+    if kind is errors.InvalidRequest:
+        return errors.InvalidRequest((errors.Violation("", message),))
+    return _with_values(kind, metadata) if kind else None
 
 
 def _extra(error: errors.ExportdError) -> list[typing.Any]:
@@ -184,8 +197,12 @@ def _rebuilt(
 ) -> errors.ExportdError:
     if kind is errors.InvalidRequest:
         return errors.InvalidRequest(_violations(details))
+    return _with_values(kind, info.metadata)
+
+
+def _with_values(kind: type[errors.ExportdError], metadata: typing.Mapping[str, str]) -> errors.ExportdError:
     types = typing.get_type_hints(kind)
-    values = {f.name: types[f.name](info.metadata.get(f.name, types[f.name]())) for f in fields(kind)}  # type: ignore[arg-type]
+    values = {f.name: types[f.name](metadata.get(f.name, types[f.name]())) for f in fields(kind)}  # type: ignore[arg-type]
     return kind(**values)
 
 

@@ -23,6 +23,9 @@ from services.contract.store import is_key
 from services.runtime.nearest import shown
 
 MAX_LEASES = 256
+MAX_COMPLETED_JOBS = 16
+"""Completions in one call. Their warnings and entries together fit into a message."""
+
 MAX_LISTED = 100
 MAX_PREVIEW_BYTES = 3 << 20
 """The most bytes of all rows and warnings of a preview.
@@ -58,13 +61,15 @@ Check = Callable[[Any], str]
 class Rule:
     """The rule of one field.
 
-    A list has at most `most` entries, each of which is checked. `cut` is the number of characters that are kept of a
-    text.
+    A list has at least `least` and at most `most` entries, each of which is checked, unless it is checked `apart`, so
+    that a mistake in one does not refuse the others. `cut` is the number of characters that are kept of a text.
     """
 
     check: Check
     most: int = MAX_LISTED
     cut: int = 0
+    least: int = 0
+    apart: bool = False
 
 
 def _of(form: re.Pattern[str], what: str, most: int = 256) -> Rule:
@@ -156,6 +161,12 @@ RULES: Mapping[str, Rule] = {
     "CompleteJobRequest.artifact": _ANY,
     "CompleteJobRequest.stats": _ANY,
     "CompleteJobRequest.attachments_artifact": _ANY,
+    "CompleteJobsRequest.worker_id": _UUID,
+    "CompleteJobsRequest.jobs": Rule(lambda _: "", least=1, most=MAX_COMPLETED_JOBS, apart=True),
+    "CompleteJobsRequest.next": _ANY,
+    "NextPoll.poll_id": _UUID,
+    "NextPoll.max_jobs": _from(1, MAX_LEASES),
+    "NextPoll.capabilities": _ANY,
     "Artifact.key": Rule(lambda key: "" if is_key(key) else "must be {export_id}/{lease_id}/{name}"),
     "Artifact.size_bytes": _COUNT,
     "Artifact.sha256": _of(_SHA256, "64 lower-case hexadecimal digits"),
@@ -275,7 +286,9 @@ def _wrong_field(message: Message, field: _Field, path: str) -> Iterator[Violati
         yield from _wrong_value(value, rule, path)
     elif len(value) > rule.most:
         yield Violation(path, f"must be at most {rule.most}")
-    else:
+    elif len(value) < rule.least:
+        yield Violation(path, f"must be at least {rule.least}")
+    elif not rule.apart:
         for place, each in enumerate(value):
             yield from _wrong_value(each, rule, f"{path}[{place}]")
 

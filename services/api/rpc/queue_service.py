@@ -1,7 +1,7 @@
 """JobQueueService over gRPC: decode, call, encode."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -13,12 +13,12 @@ from services.api.rpc.limits import Limit
 from services.api.rpc.metadata import Context
 from services.api.rpc.queue_fields import check
 from services.api.usecases.jobs import MAX_WAIT_S, Jobs
-from services.contract import codec
-from services.contract.capabilities import EVERYTHING
-from services.contract.errors import InvalidRequest, Violation
-from services.contract.job import LeaseRef
+from services.contract import codec, status
+from services.contract.capabilities import EVERYTHING, Capabilities
+from services.contract.errors import ExportdError, Internal, InvalidRequest, Overloaded, Violation
+from services.contract.job import Job, LeaseRef
 from services.contract.outcome import Built
-from services.runtime import logs
+from services.runtime import logs, shortage
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -45,10 +45,8 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         check(request)
         logs.bind(worker_id=request.worker_id)
         with self._polls.held(request.worker_id):
-            can = codec.capabilities_from_pb(request.capabilities) if request.HasField("capabilities") else EVERYTHING
-            can = REACH.get().limiting(can)
             wait_s = _wait_s(request, context)
-            jobs = await self._jobs.lease(request.worker_id, request.poll_id, request.max_jobs, wait_s, can)
+            jobs = await self._jobs.lease(request.worker_id, request.poll_id, request.max_jobs, wait_s, _can(request))
         logs.bind(leases={job.lease.export_id: job.lease.lease_id for job in jobs})
         return queue_pb2.LeaseJobsResponse(jobs=[codec.job_to_pb(job) for job in jobs])
 
@@ -77,18 +75,42 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         self, request: queue_pb2.CompleteJobRequest, context: Context
     ) -> queue_pb2.CompleteJobResponse:
         check(request)
-        built = Built(
-            artifact=codec.artifact_from_pb(request.artifact),
-            stats=_known("stats", codec.stats_from_pb, request.stats),
-            attachments=(
-                codec.artifact_from_pb(request.attachments_artifact)
-                if request.HasField("attachments_artifact")
-                else None
-            ),
-        )
+        built = _built(request)
         logs.bind(rows=built.stats.rows_written, bytes=built.artifact.size_bytes)
         await self._jobs.complete(_lease(request), built)
         return queue_pb2.CompleteJobResponse()
+
+    async def CompleteJobs(
+        self, request: queue_pb2.CompleteJobsRequest, context: Context
+    ) -> queue_pb2.CompleteJobsResponse:
+        check(request)
+        logs.bind(worker_id=request.worker_id, completed={job.export_id: job.lease_id for job in request.jobs})
+        outcomes, jobs = await asyncio.gather(
+            of_each([self._complete(job) for job in request.jobs]), self._next_jobs(request)
+        )
+        self._jobs.count_fenced("CompleteJobs", outcomes)
+        logs.bind(
+            refused={job.export_id: each.reason for job, each in zip(request.jobs, outcomes, strict=True) if each},
+            leases={job.lease.export_id: job.lease.lease_id for job in jobs},
+        )
+        return queue_pb2.CompleteJobsResponse(
+            outcomes=[outcome_to_pb(each) for each in outcomes], jobs=[codec.job_to_pb(job) for job in jobs]
+        )
+
+    async def _complete(self, request: queue_pb2.CompleteJobRequest) -> None:
+        check(request)
+        await self._jobs.complete(LeaseRef(request.export_id, request.lease_id), _built(request))
+
+    async def _next_jobs(self, request: queue_pb2.CompleteJobsRequest) -> list[Job]:
+        """Return the next jobs. None if the poll is refused: LeaseJobs says why."""
+        poll = request.next
+        if not request.HasField("next"):
+            return []
+        try:
+            with self._polls.held(request.worker_id):
+                return await self._jobs.lease(request.worker_id, poll.poll_id, poll.max_jobs, 0, _can(poll))
+        except ExportdError:
+            return []
 
     async def FailJob(self, request: queue_pb2.FailJobRequest, context: Context) -> queue_pb2.FailJobResponse:
         check(request)
@@ -124,6 +146,21 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         return queue_pb2.ReleaseJobsResponse()
 
 
+def _can(poll: queue_pb2.LeaseJobsRequest | queue_pb2.NextPoll) -> Capabilities:
+    """Return what the worker can do, within what its credentials allow."""
+    can = codec.capabilities_from_pb(poll.capabilities) if poll.HasField("capabilities") else EVERYTHING
+    return REACH.get().limiting(can)
+
+
+def _built(request: queue_pb2.CompleteJobRequest) -> Built:
+    separate = request.attachments_artifact if request.HasField("attachments_artifact") else None
+    return Built(
+        artifact=codec.artifact_from_pb(request.artifact),
+        stats=_known("stats", codec.stats_from_pb, request.stats),
+        attachments=codec.artifact_from_pb(separate) if separate else None,
+    )
+
+
 def _lease(request: queue_pb2.CompleteJobRequest | queue_pb2.FailJobRequest) -> LeaseRef:
     logs.bind(export_id=request.export_id, lease_id=request.lease_id)
     return LeaseRef(request.export_id, request.lease_id)
@@ -143,3 +180,35 @@ def _known(field: str, parse: Callable[[M], T], message: M) -> T:
         return parse(message)
     except (ValueError, OverflowError) as unknown:
         raise InvalidRequest((Violation(field, str(unknown)),)) from None
+
+
+# ---- what became of each job of a call for several
+
+
+async def of_each(works: Sequence[Awaitable[None]]) -> list[ExportdError | None]:
+    """Do all work at the same time. Return for each item why it was refused; None if it was not.
+
+    A defect in one item is the refusal of that item.
+    """
+    done = await asyncio.gather(*works, return_exceptions=True)
+    return [None if raised is None else _refusal(raised) for raised in done]
+
+
+def outcome_to_pb(refused: ExportdError | None) -> queue_pb2.JobOutcome:
+    """Return an outcome as a message."""
+    if refused is None:
+        return queue_pb2.JobOutcome()
+    message = status.cut(str(refused), status.MAX_MESSAGE_BYTES)
+    return queue_pb2.JobOutcome(reason=refused.reason, message=message, metadata=status.cut_metadata(refused))
+
+
+def _refusal(raised: BaseException) -> ExportdError:
+    if isinstance(raised, ExportdError):
+        if raised.__cause__ is not None:  # the cause is not sent to the worker
+            logs.get().warning("call_refused", reason=raised.reason, exc_info=raised.__cause__)
+        return raised
+    if short := shortage.named(raised):
+        logs.get().error("overloaded", short_of=short, cause=logs.outline(raised))
+        return Overloaded()
+    logs.get().exception("call_failed", exc_info=raised)
+    return Internal(str(logs.bound().get("request_id", "")))

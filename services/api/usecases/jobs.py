@@ -1,7 +1,7 @@
 """The use cases of JobQueueService: what workers do with the queue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -19,7 +19,7 @@ from services.api.usecases.traces import ExportTraces
 from services.api.world import World
 from services.contract.capabilities import EVERYTHING, Capabilities
 from services.contract.codes import FailureCode
-from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown, StoreMismatch
+from services.contract.errors import ExportdError, Fenced, JobCancelled, LeaseLost, ShuttingDown, StoreMismatch
 from services.contract.job import (
     Directive,
     HeartbeatAnswer,
@@ -199,6 +199,12 @@ class Jobs:
         await self._publication.inspect(lease, built)
         now = self._world.clock()
         await self._detached.run(self._complete(lease, self._publication.files(export, built, now), built.stats, now))
+
+    def count_fenced(self, verb: str, refusals: Iterable[ExportdError | None]) -> None:
+        """Count the jobs of a call for several whose lease is no longer in force."""
+        for refusal in refusals:
+            if isinstance(refusal, Fenced):
+                self._metrics.fenced(verb)
 
     async def fail(self, lease: LeaseRef, failure: Failure) -> None:
         """End an attempt. The retry policy of the api decides what follows. Raises Fenced."""

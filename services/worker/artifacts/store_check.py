@@ -8,6 +8,8 @@ from services.worker.ports import ArtifactSink, StoreUnavailable
 from services.worker.world import World
 
 _PROBE_BYTES = 1 << 20
+_POLLED_LASTS_S = 1.0
+"""How old the marker of a poll may be. Polls for small exports follow each other faster; each job is checked anew."""
 
 
 class StoreCheck:
@@ -35,6 +37,12 @@ class StoreCheck:
         if own_id:  # one that is missing may come
             self._read = own_id, now
         return own_id
+
+    def known_id(self) -> str:
+        """Return the id that was read a moment ago, or nothing. Never blocks."""
+        read = self._read
+        lasts_s = max(_POLLED_LASTS_S, self._sink.marker_lasts_s)
+        return read[0] if read and self._world.monotonic() - read[1] < lasts_s else ""
 
     def require(self, job: Job) -> None:
         """Check the store's marker against the job.

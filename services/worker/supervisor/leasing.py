@@ -89,7 +89,8 @@ class Leasing:
         Raises StoreUnavailable.
         """
         names = frozenset(built_in()) | self._context.sources.current.capabilities(but=self._health.lost_sources)
-        return Capabilities(names, await asyncio.to_thread(self._context.store.store_id))
+        store = self._context.store
+        return Capabilities(names, store.known_id() or await asyncio.to_thread(store.store_id))
 
     def _mismatched(self, mismatch: StoreMismatch) -> None:
         """Refuse to start when the first poll finds another store, which is a mistake in the settings.

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import grpc
@@ -159,6 +159,15 @@ def sound(method: str, job: queue_pb2.Job, worker_id: str) -> Message:
                 matched_by=export_pb2.MATCHED_BY_COUNT,
                 consistency=export_pb2.CONSISTENCY_SNAPSHOT,
                 warnings=[_warning()],
+            ),
+        ),
+        "CompleteJobs": lambda: queue_pb2.CompleteJobsRequest(
+            worker_id=worker_id,
+            jobs=[cast("queue_pb2.CompleteJobRequest", sound("CompleteJob", job, worker_id))],
+            next=queue_pb2.NextPoll(
+                poll_id=str(uuid4()),
+                max_jobs=1,
+                capabilities=queue_pb2.Capabilities(names=["rows/sql/shop"], store_id=job.store_id),
             ),
         ),
         "FailJob": lambda: queue_pb2.FailJobRequest(

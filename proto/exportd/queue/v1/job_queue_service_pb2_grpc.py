@@ -55,6 +55,11 @@ class JobQueueServiceStub:
                 request_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobRequest.SerializeToString,
                 response_deserializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobResponse.FromString,
                 _registered_method=True)
+        self.CompleteJobs = channel.unary_unary(
+                '/exportd.queue.v1.JobQueueService/CompleteJobs',
+                request_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobsRequest.SerializeToString,
+                response_deserializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobsResponse.FromString,
+                _registered_method=True)
         self.FailJob = channel.unary_unary(
                 '/exportd.queue.v1.JobQueueService/FailJob',
                 request_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FailJobRequest.SerializeToString,
@@ -114,6 +119,15 @@ class JobQueueServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompleteJobs(self, request, context):
+        """Completes several jobs, each exactly as CompleteJob does, and leases the next ones as LeaseJobs does without waiting. No job depends on another
+        one: `outcomes` says what became of each. A repeated call has the same outcomes and, with the same poll_id, leases the same jobs. Apis up to
+        0.2 answer UNIMPLEMENTED: use CompleteJob and LeaseJobs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def FailJob(self, request, context):
         """Ends an attempt without a file. By the code, the api decides whether another attempt follows, when it follows, and whether this one counts
         (see FailureCode). A repeated call is OK. LEASE_LOST, JOB_CANCELLED.
@@ -166,6 +180,11 @@ def add_JobQueueServiceServicer_to_server(servicer, server):
                     servicer.CompleteJob,
                     request_deserializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobRequest.FromString,
                     response_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobResponse.SerializeToString,
+            ),
+            'CompleteJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteJobs,
+                    request_deserializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobsRequest.FromString,
+                    response_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobsResponse.SerializeToString,
             ),
             'FailJob': grpc.unary_unary_rpc_method_handler(
                     servicer.FailJob,
@@ -297,6 +316,33 @@ class JobQueueService:
             '/exportd.queue.v1.JobQueueService/CompleteJob',
             exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobRequest.SerializeToString,
             exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.queue.v1.JobQueueService/CompleteJobs',
+            exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobsRequest.SerializeToString,
+            exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.CompleteJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,11 @@ class JobQueueServiceStub:
     ROWS_MISSING: rows_written differs from rows_matched. FAILED_PRECONDITION / STORE_MISMATCH: the api does not find the object with this size
     in its store. INVALID_ARGUMENT: the sha256 is not that of the object; the api verifies this for objects of up to 256 MiB.
     """
+    CompleteJobs: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.CompleteJobsRequest, _job_queue_service_pb2.CompleteJobsResponse]
+    """Completes several jobs, each exactly as CompleteJob does, and leases the next ones as LeaseJobs does without waiting. No job depends on another
+    one: `outcomes` says what became of each. A repeated call has the same outcomes and, with the same poll_id, leases the same jobs. Apis up to
+    0.2 answer UNIMPLEMENTED: use CompleteJob and LeaseJobs.
+    """
     FailJob: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.FailJobRequest, _job_queue_service_pb2.FailJobResponse]
     """Ends an attempt without a file. By the code, the api decides whether another attempt follows, when it follows, and whether this one counts
     (see FailureCode). A repeated call is OK. LEASE_LOST, JOB_CANCELLED.
@@ -90,6 +95,11 @@ class JobQueueServiceAsyncStub(JobQueueServiceStub):
     """Completes a job with its file. A repeated call with the same lease and sha256 is OK. LEASE_LOST, JOB_CANCELLED. FAILED_PRECONDITION /
     ROWS_MISSING: rows_written differs from rows_matched. FAILED_PRECONDITION / STORE_MISMATCH: the api does not find the object with this size
     in its store. INVALID_ARGUMENT: the sha256 is not that of the object; the api verifies this for objects of up to 256 MiB.
+    """
+    CompleteJobs: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.CompleteJobsRequest, _job_queue_service_pb2.CompleteJobsResponse]  # type: ignore[assignment]
+    """Completes several jobs, each exactly as CompleteJob does, and leases the next ones as LeaseJobs does without waiting. No job depends on another
+    one: `outcomes` says what became of each. A repeated call has the same outcomes and, with the same poll_id, leases the same jobs. Apis up to
+    0.2 answer UNIMPLEMENTED: use CompleteJob and LeaseJobs.
     """
     FailJob: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.FailJobRequest, _job_queue_service_pb2.FailJobResponse]  # type: ignore[assignment]
     """Ends an attempt without a file. By the code, the api decides whether another attempt follows, when it follows, and whether this one counts
@@ -145,6 +155,17 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         """Completes a job with its file. A repeated call with the same lease and sha256 is OK. LEASE_LOST, JOB_CANCELLED. FAILED_PRECONDITION /
         ROWS_MISSING: rows_written differs from rows_matched. FAILED_PRECONDITION / STORE_MISMATCH: the api does not find the object with this size
         in its store. INVALID_ARGUMENT: the sha256 is not that of the object; the api verifies this for objects of up to 256 MiB.
+        """
+
+    @_abc_1.abstractmethod
+    def CompleteJobs(
+        self,
+        request: _job_queue_service_pb2.CompleteJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_queue_service_pb2.CompleteJobsResponse, _abc.Awaitable[_job_queue_service_pb2.CompleteJobsResponse]]:
+        """Completes several jobs, each exactly as CompleteJob does, and leases the next ones as LeaseJobs does without waiting. No job depends on another
+        one: `outcomes` says what became of each. A repeated call has the same outcomes and, with the same poll_id, leases the same jobs. Apis up to
+        0.2 answer UNIMPLEMENTED: use CompleteJob and LeaseJobs.
         """
 
     @_abc_1.abstractmethod

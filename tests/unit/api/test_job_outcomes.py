@@ -1,0 +1,28 @@
+"""What became of each job of a call for several."""
+
+import asyncio
+
+from services.api.rpc.queue_service import of_each, outcome_to_pb
+from services.contract.errors import ExportdError, Internal, LeaseLost, Overloaded
+
+
+async def _ends(raised: BaseException | None) -> None:
+    if raised is not None:
+        raise raised
+
+
+async def _of(*raised: BaseException | None) -> list[ExportdError | None]:
+    return await of_each([_ends(each) for each in raised])
+
+
+async def test_what_one_raises_is_its_own() -> None:
+    short = OSError(24, "Too many open files")
+    outcomes = await _of(None, LeaseLost("e1"), ValueError("a defect"), asyncio.CancelledError(), short, None)
+    assert outcomes == [None, LeaseLost("e1"), Internal(""), Internal(""), Overloaded(), None]
+
+
+async def test_an_outcome_has_reason_message_and_metadata() -> None:
+    outcome = outcome_to_pb(LeaseLost("e1"))
+    assert (outcome.reason, dict(outcome.metadata)) == ("LEASE_LOST", {"export_id": "e1"})
+    assert outcome.message == str(LeaseLost("e1"))
+    assert outcome_to_pb(None).reason == ""
