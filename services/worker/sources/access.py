@@ -14,7 +14,6 @@ from services.contract.spec import JobSpec
 from services.worker.concurrency.threads import THREADS
 from services.worker.ports import AttachmentFiles, LinesReading, Source
 from services.worker.sources.check.problems import Probe, Problem
-from services.worker.sources.introspect.tables import LiveTable, TableNames
 
 S_contra = TypeVar("S_contra", contravariant=True)
 
@@ -46,7 +45,5 @@ class Access(Generic[S_contra]):
     open_attachments: Callable[[S_contra], AttachmentFiles] | None = None
     reach: Callable[[S_contra], None]
     """Connects to the source and disconnects. Raises SourceFailed or OSError."""
-    introspect: Callable[[S_contra, TableNames], list[LiveTable]] | None = None
-    """Returns the tables with these names, for the draft of a catalog."""
     check: Callable[[S_contra, Sequence[Probe]], list[Problem]]
     """Connects to the source and returns the problems of the source and of these collections. No row is read."""

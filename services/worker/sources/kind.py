@@ -10,6 +10,7 @@ from services.worker.sources.origin import Origin
 
 if TYPE_CHECKING:
     from services.worker.sources.access import Access
+    from services.worker.sources.introspect.tables import LiveTable, TableNames
 
 
 class SourceSettings(Protocol):
@@ -25,6 +26,13 @@ class SourceSettings(Protocol):
 
 
 S = TypeVar("S", bound=SourceSettings)
+S_contra = TypeVar("S_contra", contravariant=True)
+
+
+class Introspect(Protocol[S_contra]):
+    """Returns the tables with these names, for the draft of a catalog. Raises SourceFailed."""
+
+    def __call__(self, settings: S_contra, names: "TableNames", /) -> "list[LiveTable]": ...
 
 
 def _always(_: Table) -> bool:
@@ -37,7 +45,8 @@ class SourceKind(Generic[S]):
 
     Several kinds may share a word; the first one whose `fits` accepts the table is used. `read` makes the settings from
     a table of sources.toml; they are valid only if it notes no mistake. `rows` and `attachments` say whether the kind
-    offers them. `module` is the name of the module whose ACCESS opens them.
+    offers them. `module` is the name of the module whose ACCESS opens them. `introspection` is that of the module whose
+    `tables` lists what there is, which needs fewer libraries; it is empty if a kind has no tables.
     """
 
     settings: type[S]
@@ -46,6 +55,7 @@ class SourceKind(Generic[S]):
     fits: Callable[[Table], bool] = _always
     rows: bool = False
     attachments: bool = False
+    introspection: str = ""
 
     @property
     def word(self) -> str:
@@ -56,3 +66,10 @@ class SourceKind(Generic[S]):
         """Import the functions of the kind, with its libraries."""
         access: Access[S] = import_module(self.module).ACCESS
         return access
+
+    def introspect(self) -> "Introspect[S] | None":
+        """Import what lists the tables of such a source. None if the kind has none."""
+        if not self.introspection:
+            return None
+        tables: Introspect[S] = import_module(self.introspection).tables
+        return tables

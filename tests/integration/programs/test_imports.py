@@ -45,6 +45,7 @@ PRINT = (
             ("services.worker.app", []),
             (CHILDREN_OF_A_WORKER, ["pyarrow", "polars", "numpy", "duckdb", "cryptography"]),
             ("services.worker.sources.kinds", []),
+            ("services.worker.sources.introspect.command services.worker.sources.sql.sqlite.introspect", []),
             ("services.gateway.app", []),
             ("exportd_client", []),
             ("exportd_client.cli.program", []),

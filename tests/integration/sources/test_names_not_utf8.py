@@ -134,7 +134,7 @@ def test_blobs_of_such_a_table(place: Place) -> None:
 
 
 def test_a_draft_has_the_other_columns_and_says_so(place: Place) -> None:
-    introspect = kind_of(place.settings).access().introspect
+    introspect = kind_of(place.settings).introspect()
     assert introspect
     text = draft("things", "sql", introspect(place.settings, TableNames()))
     text.encode()
@@ -152,7 +152,7 @@ def test_a_key_that_no_catalog_can_name_waits_in_a_comment(tmp_path: Path) -> No
         connection.execute("create table t (xxx text primary key, v text)")
         connection.execute("pragma writable_schema = on")
         connection.execute("update sqlite_schema set sql = cast(replace(cast(sql as blob), 'xxx', x'6eff') as text)")
-    introspect = kind_of(SqliteSettings("things", tmp_path / "a")).access().introspect
+    introspect = kind_of(SqliteSettings("things", tmp_path / "a")).introspect()
     assert introspect
     text = draft("things", "sql", introspect(SqliteSettings("things", tmp_path / "a"), TableNames()))
     assert "# t has no key" in text

@@ -29,7 +29,7 @@ def test_the_catalog_takes_from_a_kind_what_the_worker_can_read_of_it(word: str)
 def test_of_every_kind_there_is_access_to_what_it_says_it_has(kind: SourceKind[Any]) -> None:
     access = kind.access()
     assert (access.open_rows is not None, access.open_attachments is not None) == (kind.rows, kind.attachments)
-    assert (access.introspect is not None) == kind.rows
+    assert (kind.introspect() is not None) == kind.rows
 
 
 @pytest.mark.parametrize(

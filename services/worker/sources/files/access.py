@@ -5,7 +5,6 @@ import os
 from services.worker.ports import Source
 from services.worker.sources.access import Access, RowOptions
 from services.worker.sources.files.check import check
-from services.worker.sources.files.introspect import tables
 from services.worker.sources.files.settings import FileSettings
 from services.worker.sources.files.source import FileSource
 from services.worker.sources.files.whole import frames
@@ -25,4 +24,4 @@ def _reach(settings: FileSettings) -> None:
             os.scandir(settings.root).close()
 
 
-ACCESS = Access(open_rows=_open_rows, open_lines=frames.opened, introspect=tables, check=check, reach=_reach)
+ACCESS = Access(open_rows=_open_rows, open_lines=frames.opened, check=check, reach=_reach)

@@ -37,7 +37,7 @@ _WIDE = "a decimal of more than 38 digits"
 
 
 def tables(settings: FileSettings, names: TableNames) -> list[LiveTable]:
-    """See Access.introspect. `table` is a file, a glob or the name of a table."""
+    """See kind.Introspect. `table` is a file, a glob or the name of a table."""
     found = list(_found(settings))
     meant = [pattern for pattern in found if names.table in ("", pattern, _name(pattern))]
     asked = [names.table] if names.table and not meant and _paths(settings, names.table) else []

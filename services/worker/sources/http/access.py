@@ -8,7 +8,6 @@ from services.worker.ports import Source
 from services.worker.sources.access import Access, RowOptions
 from services.worker.sources.http.attachments import UrlFiles
 from services.worker.sources.http.check import check
-from services.worker.sources.http.introspect import tables
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.http.source import HttpSource
 
@@ -36,7 +35,6 @@ def _reach(settings: HttpSettings) -> None:
 ACCESS = Access(
     open_rows=_open_rows,
     open_attachments=UrlFiles,
-    introspect=tables,
     check=check,
     reach=_reach,
 )

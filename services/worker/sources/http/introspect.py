@@ -32,7 +32,7 @@ _MAX_DEPTH = 4
 
 
 def tables(settings: HttpSettings, names: TableNames) -> list[LiveTable]:
-    """See Access.introspect. `table` is the path of a collection below the base URL."""
+    """See kind.Introspect. `table` is the path of a collection below the base URL."""
     if not names.table:
         message = "An API has no list of its collections: name the path of one with --table."
         raise SourceFailed(FailureCode.RELATION_MISSING, message)

@@ -3,4 +3,11 @@
 from services.worker.sources.http.settings import HttpSettings, read
 from services.worker.sources.kind import SourceKind
 
-HTTP = SourceKind(HttpSettings, read, "services.worker.sources.http.access", rows=True, attachments=True)
+HTTP = SourceKind(
+    HttpSettings,
+    read,
+    "services.worker.sources.http.access",
+    introspection="services.worker.sources.http.introspect",
+    rows=True,
+    attachments=True,
+)

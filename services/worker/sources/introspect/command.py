@@ -50,7 +50,7 @@ def _settings(environ: Mapping[str, str], source_id: str) -> SourceSettings:
 
 
 def _tables(settings: SourceSettings, names: TableNames) -> list[LiveTable]:
-    introspect = kind_of(settings).access().introspect
+    introspect = kind_of(settings).introspect()
     if introspect is None:
         raise CannotStart(f"A source of kind {settings.kind} has no tables; write the catalog by hand.")
     tables = introspect(settings, names)

@@ -5,13 +5,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from services.contract.formats import Format
 from services.contract.query_words import QUERY_WORDS
 from services.contract.spec import Kind, Mask
 from services.worker.sources.introspect import names
 from services.worker.sources.introspect.meanings import is_secret, is_time_of_change
-from services.worker.sources.introspect.names import Names
+from services.worker.sources.introspect.names import MAX_NAMES_KNOWN, Names
 from services.worker.sources.introspect.tables import Link, LiveColumn, LiveTable
 
 _HEAD = """\
@@ -124,8 +125,8 @@ def _fields(table: LiveTable) -> list[_Field]:
 
 
 def _left_out(table: LiveTable, fields: list[_Field]) -> str:
-    drafted = [each.column for each in fields]
-    others = [_one_line(column.name) or "''" for column in table.columns if column not in drafted]
+    drafted = {each.column.name for each in fields}
+    others = [_one_line(column.name) or "''" for column in table.columns if column.name not in drafted]
     return f"left out, as no catalog can name them: {', '.join(others)}" if others else ""
 
 
@@ -192,6 +193,7 @@ def _key(name: str) -> str:
     return name if _PLAIN_KEY.fullmatch(name) else _text(name)
 
 
+@lru_cache(MAX_NAMES_KNOWN)
 def _text(text: str) -> str:
     """Format a text for TOML. JSON's form is the same except for one character."""
     return _JSON.encode(text).replace("\x7f", "\\u007f")

@@ -6,7 +6,6 @@ from services.worker.ports import AttachmentFiles, Source
 from services.worker.sources.access import Access, RowOptions
 from services.worker.sources.attachments.blobs import BlobFiles
 from services.worker.sources.sql.mysql.check import check
-from services.worker.sources.sql.mysql.introspect import tables
 from services.worker.sources.sql.mysql.reading import opened
 from services.worker.sources.sql.mysql.session import connected, connection_of, guarded
 from services.worker.sources.sql.mysql.settings import MysqlSettings
@@ -32,6 +31,5 @@ ACCESS = Access(
     open_rows=_open_rows,
     open_attachments=_open_attachments,
     reach=_reach,
-    introspect=tables,
     check=check,
 )

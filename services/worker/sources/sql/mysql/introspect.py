@@ -56,7 +56,7 @@ class _Listed:
 
 
 def tables(settings: MysqlSettings, names: TableNames) -> list[LiveTable]:
-    """See Access.introspect. Tables outside of the address's database are returned only if they are named."""
+    """See kind.Introspect. Tables outside of the address's database are returned only if they are named."""
     patience_s = min(_PATIENCE_S, settings.statement_timeout_s or _PATIENCE_S)
     with connected(settings, patience_s) as session:
         database = _Database(session)

@@ -9,7 +9,6 @@ from services.worker.sources.sql.other.blobs import OtherSqlBlobs
 from services.worker.sources.sql.other.check import check
 from services.worker.sources.sql.other.cursor import guarded, opened
 from services.worker.sources.sql.other.engine import connected, engine
-from services.worker.sources.sql.other.introspect import tables
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.source import SqlSource
 
@@ -31,6 +30,5 @@ ACCESS = Access(
     open_rows=_open_rows,
     open_attachments=_open_attachments,
     reach=_reach,
-    introspect=tables,
     check=check,
 )

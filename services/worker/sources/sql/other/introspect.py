@@ -24,7 +24,7 @@ _DOTTED = "its name has a dot: read it with a query"
 
 
 def tables(settings: OtherSqlSettings, names: TableNames) -> list[LiveTable]:
-    """See Access.introspect."""
+    """See kind.Introspect."""
     guard = guarded(settings)
     with guard(), connected(settings) as connection:
 

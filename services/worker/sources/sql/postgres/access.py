@@ -8,7 +8,6 @@ from services.worker.sources.attachments.blobs import BlobFiles
 from services.worker.sources.sql.postgres import copy
 from services.worker.sources.sql.postgres.blobs import PostgresBlobs
 from services.worker.sources.sql.postgres.check import check
-from services.worker.sources.sql.postgres.introspect import tables
 from services.worker.sources.sql.postgres.reading import opened
 from services.worker.sources.sql.postgres.session import connected
 from services.worker.sources.sql.postgres.settings import PostgresSettings
@@ -33,6 +32,5 @@ ACCESS = Access(
     open_lines=copy.opened,
     open_attachments=_open_attachments,
     reach=_reach,
-    introspect=tables,
     check=check,
 )

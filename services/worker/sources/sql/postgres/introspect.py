@@ -64,7 +64,7 @@ _TABLES = (
 
 
 def tables(settings: PostgresSettings, names: TableNames) -> list[LiveTable]:
-    """See Access.introspect."""
+    """See kind.Introspect."""
     with connected(settings) as session:
         database = _Database(session, settings)
         try:

@@ -8,7 +8,6 @@ from services.worker.sources.attachments.blobs import BlobFiles
 from services.worker.sources.sql.source import SqlSource
 from services.worker.sources.sql.sqlite.blobs import SqliteBlobs
 from services.worker.sources.sql.sqlite.check import check
-from services.worker.sources.sql.sqlite.introspect import tables
 from services.worker.sources.sql.sqlite.reading import opened
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 
@@ -30,6 +29,5 @@ ACCESS = Access(
     open_rows=_open_rows,
     open_attachments=_open_attachments,
     reach=_reach,
-    introspect=tables,
     check=check,
 )

@@ -30,7 +30,7 @@ _NO_UTF8 = 'holds a text that is not UTF-8, which ends an export; with invalid =
 
 
 def tables(settings: SqliteSettings, names: TableNames) -> list[LiveTable]:
-    """See Access.introspect. The only schema is main."""
+    """See kind.Introspect. The only schema is main."""
     try:
         with closing(opened(settings)) as connection:
             database = _Database(connection, settings.id)
