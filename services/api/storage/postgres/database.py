@@ -28,7 +28,7 @@ class PostgresDatabase:
         self.address = address
         self._soon = WriterThread(address.soon_engine(), faults, take_turn)
         self._writer = WriterThread(address.writing_engine(), faults, take_turn)
-        self._for_callers = Readers(engine, faults, CALLERS, "exportd-reader")
+        self._for_callers = Readers(engine, faults, CALLERS, "exportd-reader", gathers=True)
         self._for_workers = Readers(engine, faults, WORKERS, "exportd-worker-reader")
         self._for_lists = Readers(engine, faults, LISTS, "exportd-list-reader")
         self._lists = FairSlots(LISTS)

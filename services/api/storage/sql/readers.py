@@ -24,6 +24,12 @@ T = TypeVar("T")
 MAX_TOGETHER = 64
 """How many queries are answered together. The first of them waits for the last."""
 
+GATHERING_TURNS = 10
+"""After how many turns of the loop without another item those that have gathered are handed over."""
+
+REMEMBERED, ALONE = 8, 1.1
+"""Over how many times the usual number of items is averaged, and up to which number they come alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -43,22 +49,31 @@ class _Failed:
 
 
 class Inbox(Generic[T]):
-    """Passes items from an event loop to threads. All items of one turn of the loop arrive together, in their order.
+    """Passes items from an event loop to threads, in their order. At most `most` items (2 or more) are taken at once.
 
-    If a thread were woken for the first item while the loop has more to put, it would compete for the interpreter's
-    lock, take one item and wait again. At most `most` items (2 or more) are taken at once.
+    A thread that is woken competes with the loop for the interpreter's lock. So all items of one turn of the loop are
+    handed over together. With `gathers` that is not enough: gRPC accepts one call a turn. While items usually do not
+    come alone, they are handed over after GATHERING_TURNS turns in which none came. The loop does not sleep in between,
+    so that this takes microseconds if nothing else is to be done. Otherwise the thread would only have slowed it down.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, gathers: bool = False) -> None:
         self._most = most
+        self._gathers = gathers
+        self._usual = 1.0
         self._loop = asyncio.get_running_loop()
         self._put: list[T] = []
         self._handed: SimpleQueue[list[T] | None] = SimpleQueue()
 
+    @property
+    def waiting(self) -> int:
+        """The number of items that were put and not handed over."""
+        return len(self._put)
+
     def put(self, item: T) -> None:
-        """Put an item; it is handed over at the end of this turn of the loop. To be called in the loop."""
+        """Put an item; it is handed over soon. To be called in the loop."""
         if not self._put:
-            self._loop.call_soon(self._hand_over)
+            self._loop.call_soon(self._gather, 0, 0)
         self._put.append(item)
 
     def end(self, threads: int = 1) -> None:
@@ -83,9 +98,20 @@ class Inbox(Generic[T]):
             self._handed.put(None)  # the end follows after these items
         return items
 
+    def _gather(self, before: int, turns: int) -> None:
+        """Hand over, or look again in the next turn. `before` items were there in the last turn, `turns` are left."""
+        if self.waiting > before:
+            turns = GATHERING_TURNS if self._gathers and self._usual > ALONE else 0
+        if turns and self.waiting < self._most // 2:
+            self._loop.call_soon(self._gather, self.waiting, turns - 1)
+        else:
+            self._hand_over()
+
     def _hand_over(self) -> None:
         """Hand over the items in parts, of which two are no more than may be taken at once."""
         put, self._put = self._put, []
+        if put:
+            self._usual += (len(put) - self._usual) / REMEMBERED
         size = self._most // 2
         for start in range(0, len(put), size):
             self._handed.put(put[start : start + size])
@@ -94,14 +120,14 @@ class Inbox(Generic[T]):
 class Readers:
     """Runs queries, each in the first of its threads that is free. One event loop may use it.
 
-    `engine` opens connections that see everything that was committed before a query begins.
+    `engine` opens connections that see everything that was committed before a query begins. `gathers`: see Inbox.
     """
 
-    def __init__(self, engine: sa.Engine, faults: Faults, threads: int, name: str) -> None:
+    def __init__(self, engine: sa.Engine, faults: Faults, threads: int, name: str, *, gathers: bool = False) -> None:
         self._engine = engine
         self._faults = faults
         self._loop = asyncio.get_running_loop()
-        self._inbox = Inbox[_Asked](MAX_TOGETHER)
+        self._inbox = Inbox[_Asked](MAX_TOGETHER, gathers=gathers)
         self._closed = False
         self._threads = [threading.Thread(target=self._serve, name=name, daemon=True) for _ in range(threads)]
         for thread in self._threads:

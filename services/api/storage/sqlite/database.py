@@ -94,7 +94,7 @@ class SqliteDatabase:
         """`pragmas` are additional ones for the writing connection."""
         faults, engine = SqliteFaults(), reading_engine(database)
         self._writer = WriterThread(writing_engine(database, pragmas), faults)
-        self._for_callers = Readers(engine, faults, 1, "exportd-reader")
+        self._for_callers = Readers(engine, faults, 1, "exportd-reader", gathers=True)
         self._for_workers = Readers(engine, faults, 1, "exportd-worker-reader")
         self._for_lists = LongReaders(database, MAX_CONCURRENT_LISTS, set_up_reader)
         self._lists = FairSlots(MAX_CONCURRENT_LISTS)
