@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROOF ?= 2000,50
 PROTOS := $(shell find proto -name '*.proto' | sort)
+# Processes that are started again and again read their bytecode, also where the environment would not keep any.
+unexport PYTHONDONTWRITEBYTECODE
 # All that a change of which makes the environment stale.
 READY := $(VENV)/.ready
 SAMPLE := build/sample/.sample-version
@@ -42,8 +44,7 @@ $(SAMPLE): $(READY) $(wildcard sample/*.py sample/*.toml)
 	@$(BIN)/python -m sample build/sample
 	@touch $@
 
-# Processes that are started again and again read their bytecode, also where the environment would not keep any.
-PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 # Four on any machine: tests wait for servers and processes about as long as they compute.
 JOBS ?= 4
 
@@ -71,7 +72,7 @@ check: $(READY) proto-check breaking ## Lint of code and interfaces, types, gene
 	@$(BIN)/python -m pytest tests/test_architecture.py tests/test_patience.py tests/test_tiers.py
 
 bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory queue download http secured sources large), STORE=postgres
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m bench $(BENCH) $(if $(STORE),--store $(STORE))
+	@$(BIN)/python -m bench $(BENCH) $(if $(STORE),--store $(STORE))
 $(VENV)/.bench-ready: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[dev,bench]'
 	@touch $@
