@@ -8,6 +8,9 @@ import pytest
 from services.contract.formats import Compression
 from services.worker.writers.growing import GrowingFile
 
+THREADS = ("exportd-serial-sink", "exportd-gzip")
+"""Those of a file; stores of other tests in this process have others."""
+
 BLOCKS = [b"a" * 100_000, b"", b"b", bytes(range(256)) * 10_000]
 
 
@@ -59,7 +62,7 @@ def test_a_full_disk_is_told_once_to_whoever_writes(compression):
             growing.write(bytes(range(256)) * 100)
         growing.end()
     growing.abandon()
-    assert not [t for t in threading.enumerate() if t.name.startswith("exportd")]
+    assert not [t for t in threading.enumerate() if t.name.startswith(THREADS)]
 
 
 @pytest.mark.parametrize("compression", Compression)
@@ -68,7 +71,7 @@ def test_an_abandoned_file_leaves_no_thread(compression):
     growing.write(b"x")
     growing.abandon()
     growing.abandon()
-    assert not [t for t in threading.enumerate() if t.name.startswith("exportd-behind")]
+    assert not [t for t in threading.enumerate() if t.name.startswith(THREADS)]
 
 
 def test_a_little_is_written_at_the_end_without_a_thread():
@@ -76,7 +79,7 @@ def test_a_little_is_written_at_the_end_without_a_thread():
     growing = GrowingFile(file, Compression.NONE)
     growing.write(b"a" * 1000)
     growing.write(b"b")
-    assert not [t for t in threading.enumerate() if t.name.startswith("exportd")]
+    assert not [t for t in threading.enumerate() if t.name.startswith(THREADS)]
     assert file.getvalue() == b""
     growing.end()
     growing.end()
