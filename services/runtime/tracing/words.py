@@ -14,7 +14,6 @@ class SpanName(StrEnum):
 
     QUEUE = "queue"
     ATTEMPT = "attempt"
-    CONFIRM = "confirm"
     READ = "read"
     WRITE = "write"
     PACKAGE = "package"

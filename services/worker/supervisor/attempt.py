@@ -1,4 +1,4 @@
-"""One attempt, from the lease to its end: confirm, build, report, clean up."""
+"""One attempt, from the lease to its end: build, report, clean up."""
 
 import asyncio
 from collections.abc import Callable
@@ -74,7 +74,7 @@ class Attempt:
         self._context = context
         self._freed = freed
         self._progress: Progress | None = None
-        self._confirmed = asyncio.Event()
+        self.confirmed = False
         self._outcome: Outcome | None = None
         self._stopped_at: float | None = None
         self._stopped: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
@@ -87,18 +87,13 @@ class Attempt:
         """False once there is an outcome. All that is left then is to report it."""
         return self._outcome is None
 
-    @property
-    def confirmed(self) -> bool:
-        """True once the api has answered a heartbeat that named the lease."""
-        return self._confirmed.is_set()
-
     def report(self) -> LeaseReport:
         """Return the lease and its progress for a heartbeat."""
         return LeaseReport(self.job.lease, self._progress)
 
     def confirm(self) -> None:
-        """Note that the api knows of this lease. Work may begin."""
-        self._confirmed.set()
+        """Note that the api has answered a heartbeat that named the lease."""
+        self.confirmed = True
 
     def stop(self, why: Ending) -> None:
         """Kill the work and delete what it wrote.
@@ -180,9 +175,7 @@ class Attempt:
         return await self._reporting.release() if why is Ending.RELEASED else why
 
     async def _build(self) -> Outcome:
-        """Wait for the confirmation, then build. Raises StoreMismatch."""
-        with self._span(SpanName.CONFIRM):
-            await self._confirmed.wait()
+        """Build the file. Raises StoreMismatch."""
         context = self._context
         try:
             scratch = await asyncio.to_thread(self._place)

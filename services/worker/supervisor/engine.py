@@ -103,7 +103,6 @@ class Engine:
         logs.get().info("draining", running=self._leases.busy, grace_s=self._drain_grace_s)
         self._leases.draining = True
         self._woken.set()
-        self._leases.stop_all(Ending.RELEASED, unconfirmed_only=True)
         none_left = asyncio.create_task(self._leases.until_none())
         now = asyncio.create_task(self._stop.now.wait())
         await asyncio.wait({none_left, now}, timeout=self._drain_grace_s, return_when=asyncio.FIRST_COMPLETED)

@@ -18,6 +18,9 @@ _REMEMBERED = 10_000
 _MAX_LEASES = 128
 """Limit of attempts, including those whose outcome is not yet reported. It is half of what a heartbeat may list."""
 
+CONFIRM_AFTER_S = 0.25
+"""How long a new lease waits for a heartbeat of its own. A small export is completed by then, which confirms it."""
+
 Make = Callable[[Job, Callable[[], None]], Attempt]
 """Makes the attempt for a job. The attempt must call the callable when its slot becomes free."""
 
@@ -26,7 +29,7 @@ class Leases:
     """The attempts of this worker by lease. `async with` owns their tasks.
 
     At most `slots` attempts work at the same time. `draining` is set once no new work is taken. `woken` is called for
-    each new lease, because it must be confirmed.
+    each lease that has not been confirmed after CONFIRM_AFTER_S. Work does not wait for that.
     """
 
     def __init__(self, slots: int, queue: JobQueue, make: Make, woken: Callable[[], None]) -> None:
@@ -77,17 +80,16 @@ class Leases:
         attempt = self._make(job, self._changed.set)
         self._attempts[job.lease.lease_id] = attempt
         self._start(self._run(attempt))
-        self._woken()
+        asyncio.get_running_loop().call_later(CONFIRM_AFTER_S, self._confirm, attempt)
 
     def decline(self, job: Job) -> None:
         """Give back a job that cannot begin now."""
         self._start(self._give_back(job))
 
-    def stop_all(self, why: Ending, *, unconfirmed_only: bool = False) -> None:
-        """Stop every attempt, or only those whose lease has not been confirmed by a heartbeat."""
+    def stop_all(self, why: Ending) -> None:
+        """Stop every attempt."""
         for attempt in self._attempts.values():
-            if not (unconfirmed_only and attempt.confirmed):
-                attempt.stop(why)
+            attempt.stop(why)
 
     async def until_free(self) -> int:
         """Wait for a free slot. Return the number of free slots."""
@@ -99,6 +101,10 @@ class Leases:
         """Wait until no lease is held."""
         while self._attempts:
             await self._change()
+
+    def _confirm(self, attempt: Attempt) -> None:
+        if attempt.busy and not attempt.confirmed:
+            self._woken()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -163,7 +163,7 @@ class MemoryQueue:
         if self.deaf:
             raise StoreUnavailable
         entry = self._fenced(lease)
-        entry.state, entry.built = "COMPLETED", built
+        entry.state, entry.built, entry.confirmed = "COMPLETED", built, True
         self._tell()
         if self.mute:
             raise StoreUnavailable

@@ -12,6 +12,7 @@ from services.contract.formats import Compression
 from services.contract.job import Hint
 from services.contract.outcome import Consistency, MatchedBy, Phase
 from services.contract.store import MARKER
+from services.worker.supervisor import leases
 from tests.integration.worker import child_jobs
 from tests.integration.worker.rig import SPEC, Rig, bundled, named
 from tests.patience import PATIENCE_S
@@ -306,18 +307,35 @@ async def test_a_worker_that_was_never_answered_asks_for_no_work(rig: Rig) -> No
         await rig.queue.until(lambda: entry.state == "COMPLETED")
 
 
-async def test_no_work_begins_before_its_lease_is_confirmed(rig: Rig) -> None:
+async def test_a_job_that_ends_soon_is_completed_without_a_heartbeat(rig: Rig, monkeypatch) -> None:
+    monkeypatch.setattr(leases, "CONFIRM_AFTER_S", 3600)
     async with rig.working():
         await eventually(lambda: bool(rig.queue.polls))
-        rig.queue.silent = True
+        await rig.queue.without_heartbeats()
+        beats = rig.queue.calls.count("heartbeat")
+        entry = rig.queue.offer(SPEC)
+        await rig.queue.until(lambda: entry.state == "COMPLETED")
+        assert rig.queue.calls.count("heartbeat") == beats
+
+
+async def test_a_job_that_lasts_is_confirmed_by_a_heartbeat_of_its_own(rig: Rig) -> None:
+    async with rig.working(child_jobs.run_when_let_go):
+        await rig.queue.without_heartbeats()
+        entry = rig.queue.offer(SPEC)
+        await rig.queue.until(lambda: entry.confirmed)
+        assert entry.state == "PROCESSING"
+        rig.let_go()
+        await rig.queue.until(lambda: entry.state == "COMPLETED")
+
+
+async def test_work_whose_lease_is_not_in_force_ends_at_the_heartbeat_that_would_confirm_it(rig: Rig) -> None:
+    async with rig.working(child_jobs.run_when_let_go):
+        await rig.queue.without_heartbeats()
         entry = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: entry.state == "PROCESSING")
-        beats = rig.queue.calls.count("heartbeat")
-        await eventually(lambda: rig.queue.calls.count("heartbeat") > beats + SOME_HEARTBEATS)
-        assert "complete" not in rig.queue.calls
-        assert rig.files() == []
-        rig.queue.silent = False
-        await rig.queue.until(lambda: entry.state == "COMPLETED")
+        rig.queue.steal(entry)
+        await eventually(lambda: attempts(rig, "lost") == 1)
+    assert "complete" not in rig.queue.calls
 
 
 async def test_a_worker_without_answers_takes_no_work_builds_on_and_reports_later(rig: Rig) -> None:

@@ -131,7 +131,9 @@ Global___LeaseJobsResponse: _TypeAlias = LeaseJobsResponse  # noqa: Y015
 
 @_typing.final
 class Job(_message.Message):
-    """A job and the lease under which it is handed out. The lease must be confirmed by a heartbeat before work starts."""
+    """A job and the lease under which it is handed out. A heartbeat confirms the lease, and so does the completion. If neither comes, the job is handed
+    out again, and the attempt does not count.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
