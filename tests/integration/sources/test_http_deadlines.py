@@ -19,6 +19,7 @@ from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.stores.streams import PIECE
 from tests.integration.sources.source_specs import read, spec_of
 from tests.servers.certificates import certified_by_lax_authority
+from tests.threads import ended
 
 SOON_S = 0.3
 Talk = Callable[[socket.socket, int], None]
@@ -43,12 +44,13 @@ def remote(talk: Talk) -> Iterator[str]:
                 threading.Thread(target=serve, args=(connection, number), daemon=True).start()
                 number += 1
 
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        over.set()
-        listener.close()
+    with ended(), listener:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            over.set()
+            listener.shutdown(socket.SHUT_RDWR)  # closing it does not wake who accepts
 
 
 def dripping(start: bytes, drop: bytes) -> Talk:

@@ -26,6 +26,7 @@ from tests.integration.sources.source_specs import read, spec_of
 from tests.servers import databases, mariadb
 from tests.servers.certificates import certified
 from tests.servers.object_store import BUCKET
+from tests.threads import ended
 from tests.tiers import deep, deep_but
 
 ELSEWHERE = "127.0.0.1:1"
@@ -124,9 +125,12 @@ def test_an_object_store_that_answers_is_reached_whatever_it_lets_the_account_do
 def doubtful(directory: Path) -> Iterator[int]:
     """A port where TLS is spoken with a certificate that nobody vouches for."""
     certificate = certified(directory)
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+    with ended(), socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_shake_hands, args=(server, certificate.server), daemon=True).start()
-        yield server.getsockname()[1]
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)  # closing it does not wake who accepts
 
 
 def _shake_hands(server: socket.socket, context: ssl.SSLContext) -> None:

@@ -16,6 +16,7 @@ from services.runtime.tracing.settings import TRACES_PATH, TracingSettings
 from services.runtime.tracing.words import Attribute
 from tests.patience import PATIENCE_S
 from tests.servers.collector import collecting
+from tests.threads import ended
 
 PARENT = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", is_sampled=True)
 SECRET = "planted-secret"
@@ -27,19 +28,22 @@ def to(url: str, **more: object) -> Recorder:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Short times, and an end of each thread: else it would write into the log that the next test captures."""
     monkeypatch.setattr(sending, "SENT_EACH_S", 0.02)
     monkeypatch.setattr(post, "TIMEOUT_S", 0.2)
+    with ended():
+        yield
 
 
 @contextmanager
 def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
     """A server that takes what comes and answers so."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        ended = threading.Event()
+        over = threading.Event()
 
         def serve() -> None:
-            while not ended.is_set():
+            while not over.is_set():
                 try:
                     connection, _ = server.accept()
                 except OSError:
@@ -56,7 +60,7 @@ def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{server.getsockname()[1]}"
         finally:
-            ended.set()
+            over.set()
             server.shutdown(socket.SHUT_RDWR)
 
 
