@@ -20,7 +20,7 @@ setup: $(READY) ## Make the virtual environment .venv with everything in it
 $(READY): pyproject.toml clients/python/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "exportd needs Python 3.11 or newer; say which: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Setting up $(VENV) (half a minute the first time)"
+	@echo "Setting up $(VENV) (one to two minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[dev]'
 	@touch $@
