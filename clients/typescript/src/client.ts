@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { create as message, equals, type MessageInitShape } from "@bufbuild/protobuf";
 
 import { urlOf } from "./direct.js";
-import { download, fileOf, stream, type Download, type DownloadOptions, type Source, type StreamOptions } from "./download.js";
+import { download, fileOf, stream, type Download, type DownloadOptions, type StreamOptions } from "./download.js";
 import { ExportdError } from "./errors.js";
 import { Compression, Export_State, ExportSchema, Format, Packaging, type Export, type File } from "./gen/exportd/v1/export_pb.js";
 import {
@@ -20,6 +20,7 @@ import {
 import { Line, type CallOptions, type ClientOptions } from "./line.js";
 import { DownloadLinks } from "./links.js";
 import { Outage } from "./patience.js";
+import type { Source } from "./source.js";
 
 const MAX_PAGE_SIZE = 1000;
 

@@ -4,12 +4,12 @@ import { setTimeout as pause } from "node:timers/promises";
 
 import { create } from "@bufbuild/protobuf";
 
-import { isFile, type Source } from "./download.js";
 import { ExportdError } from "./errors.js";
 import type { File } from "./gen/exportd/v1/export_pb.js";
 import { GetDownloadUrlRequestSchema, type GetDownloadUrlResponse } from "./gen/exportd/v1/export_service_pb.js";
 import { LOOPBACK, type CallOptions, type Line } from "./line.js";
 import { damaged } from "./partialFile.js";
+import { sourceField, type Source } from "./source.js";
 
 /** In a row, without a byte. */
 const MAX_TRIES = 4;
@@ -18,8 +18,7 @@ const PAUSE_MS = 200;
 const SILENCE_MS = 30_000;
 
 export async function urlOf(line: Line, source: Source, options: CallOptions = {}): Promise<GetDownloadUrlResponse> {
-  const id = typeof source === "string" ? source : source.id;
-  const request = create(GetDownloadUrlRequestSchema, { source: { case: isFile(source) ? "fileId" : "exportId", value: id } });
+  const request = create(GetDownloadUrlRequestSchema, { source: sourceField(source) });
   return line.ask(line.stub.getDownloadUrl, request, options);
 }
 

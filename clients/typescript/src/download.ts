@@ -4,14 +4,12 @@ import { create } from "@bufbuild/protobuf";
 
 import { fromStore } from "./direct.js";
 import { ExportdError } from "./errors.js";
-import type { Export, File } from "./gen/exportd/v1/export_pb.js";
+import type { File } from "./gen/exportd/v1/export_pb.js";
 import { DownloadFileRequestSchema, type DownloadFileRequest, type DownloadHeader } from "./gen/exportd/v1/export_service_pb.js";
 import type { CallOptions, Line } from "./line.js";
 import { damaged, destination, Part } from "./partialFile.js";
 import { Outage } from "./patience.js";
-
-/** What to download: the id of an export, an export, or a file. */
-export type Source = string | Export | File;
+import { isFile, sourceField, type Source } from "./source.js";
 
 export interface StreamOptions extends CallOptions {
   /** First byte; default 0. */
@@ -143,15 +141,10 @@ function endOf(file: File, { offset, limit }: DownloadFileRequest): number {
 }
 
 function requestOf(source: Source, offset: number, limit: number, ifSha256: string): DownloadFileRequest {
-  const id = typeof source === "string" ? source : source.id;
   return create(DownloadFileRequestSchema, {
-    source: { case: isFile(source) ? "fileId" : "exportId", value: id },
+    source: sourceField(source),
     offset: BigInt(offset),
     limit: BigInt(limit),
     ifSha256,
   });
-}
-
-export function isFile(source: Source): source is File {
-  return typeof source !== "string" && source.$typeName === "exportd.v1.File";
 }

@@ -2,7 +2,7 @@
 
 export { ExportClient, stateName } from "./client.js";
 export type { CreateOptions, FormatName, ListOptions, StateName, WatchOptions } from "./client.js";
-export type { Download, DownloadOptions, Source, StreamOptions } from "./download.js";
+export type { Download, DownloadOptions, StreamOptions } from "./download.js";
 export { ExportdError } from "./errors.js";
 export type { Reason, Violation } from "./errors.js";
 export * from "./gen/exportd/v1/export_pb.js";
@@ -12,3 +12,4 @@ export type { CreateDownloadLinkResponse, DownloadLink } from "./gen/exportd/v1/
 export type { CallOptions, ClientOptions } from "./line.js";
 export type { DownloadLinks, LinkOptions } from "./links.js";
 export type { Patience } from "./patience.js";
+export type { Source } from "./source.js";
