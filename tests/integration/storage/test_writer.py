@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.api.ports.exports import ExportFilter
+from services.api.storage.sql.readers import REMEMBERED
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import requests
 from services.contract.errors import ExportNotFound, StoreUnavailable
@@ -51,6 +52,21 @@ async def test_what_gathers_shares_one_commit(database, store, commits):
     await asyncio.gather(*creates)
     assert len(commits) == 2  # the unit that held the others, and theirs
     assert await there(store) == {export.id for export in exports}
+
+
+async def test_changes_of_neighbouring_turns_share_a_commit_once_they_come_together(store, commits):
+    def create():
+        return asyncio.create_task(store.exports.create(new_export(), SPEC, None))
+
+    for _ in range(REMEMBERED):
+        await asyncio.gather(create(), create())
+    del commits[:]
+    creates = []
+    for _ in range(6):
+        creates.append(create())
+        await asyncio.sleep(0)
+    await asyncio.gather(*creates)
+    assert len(commits) == 1
 
 
 async def test_a_failing_unit_takes_nobody_along(database, store, commits):

@@ -72,7 +72,7 @@ class WriterThread:
     ) -> None:
         self._transactions = _Transactions(engine, faults, take_turn)
         self._loop = asyncio.get_running_loop()
-        self._inbox = Inbox[_Unit](MAX_BATCH)
+        self._inbox = Inbox[_Unit](MAX_BATCH, gathers=True)
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="exportd-writer", daemon=True)
         self._thread.start()
