@@ -18,6 +18,7 @@ from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
 from services.api.ports.exports import RequestMark
 from services.api.requests.choices import Choices, options_of
+from services.api.requests.outlines import Asked, Outline, Outlines
 from services.api.requests.packaging import PackagingChoice
 from services.api.requests.resolver import MAX_KNOWN, Question, Resolver
 from services.api.requests.table_options import TableChoices
@@ -25,6 +26,7 @@ from services.api.requests.watermarks import other_query, since_export
 from services.api.secrets.digests import Digests
 from services.api.secrets.passwords import Passwords
 from services.api.secrets.server_keys import ServerKeys
+from services.contract.altered import altered
 from services.contract.capabilities import requirement_of
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.formats import Packaging
@@ -39,6 +41,8 @@ TTL_RANGE = (timedelta(minutes=1), timedelta(days=90))
 MAX_PRIORITY = 9
 MAX_LABELS = 64
 MAX_LABEL_BYTES = 256
+MAX_KNOWN_BYTES = 2048
+"""The longest request whose outline is kept."""
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _LABEL_KEY = re.compile(r"[a-z0-9_.-]{1,64}")
@@ -82,6 +86,10 @@ class CreateRequest:
     body: bytes = field(default=b"", repr=False)
     violations: tuple[Violation, ...] = ()
 
+    def identified_by(self, request_id: str) -> "CreateRequest":
+        """Return the same request with a request_id, or with none if that is empty."""
+        return altered(self, request_id=request_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -122,6 +130,7 @@ class Planner:
         self._passwords = passwords
         self._new_id = new_id
         self._resolver = Resolver()
+        self.outlines = Outlines()
 
     def plan(
         self,
@@ -137,17 +146,21 @@ class Planner:
         collections that the caller sees, as in LiveCatalog.seen. Raises CollectionNotFound, and InvalidRequest with all
         violations.
         """
-        choice = PackagingChoice(request.packaging, request.table.options, bool(request.file_types), request.password)
-        callbacks = self._receivers.callbacks(tenant)
-        callback_url = request.callback_url or callbacks.url
-        unreachable = self._receivers.violations(tenant, request.notify_email, callback_url)
-        resolve = partial(self._resolver.resolved, self._catalog.seen(collections))
-        inquiry = _Inquiry(request, tenant, earlier, choice, resolve)
-        resolved = inquiry.resolved([*_violations(request), *choice.violations(), *unreachable])
-        called_back = replace(callbacks, url=callback_url)
-        export = _export(request, resolved, called_back, tenant=tenant, now=now, export_id=self._new_id())
+        catalog, callbacks = self._catalog.seen(collections), self._receivers.callbacks(tenant)
+        callbacks = replace(callbacks, url=request.callback_url) if request.callback_url else callbacks
+        unreachable = [*self._receivers.violations(tenant, request.notify_email, callbacks.url)]
+        mark = self.mark(request)
+        outline = None
+        if (asked := _kept_as(request, tenant, callbacks)) and not unreachable and (mark or not request.request_id):
+            outline = self.outlines.find(catalog, asked)
+        if outline is None:
+            resolve = partial(self._resolver.resolved, catalog)
+            outline = _outline(request, tenant, now, earlier, callbacks, unreachable, resolve)
+            if asked:
+                self.outlines.keep(catalog, asked, outline)
+        export = outline.export_of(self._new_id(), now, current_text())
         sealed = self._passwords.sealed(request.password, export.id) if request.password else None
-        return Plan(export, resolved.spec, sealed, self.mark(request))
+        return Plan(export, outline.spec, sealed, mark)
 
     def mark(self, request: CreateRequest) -> RequestMark | None:
         """Return the mark that identifies a repeated request, even if the catalog or the settings have changed.
@@ -214,18 +227,40 @@ class _Inquiry:
         )
 
 
-def _export(
+def _kept_as(request: CreateRequest, tenant: str, callbacks: CallbackDefaults) -> Asked | None:
+    """Return what the outline of a request is kept under; None if it is not kept.
+
+    That of `since_export` depends on an export, and a password is kept nowhere. A request that was not decoded from a
+    message has no body.
+    """
+    if request.since_export or request.password or not 0 < len(request.body) <= MAX_KNOWN_BYTES:
+        return None
+    return Asked(request.body, request.may_read, request.any_format, tenant, callbacks)
+
+
+def _outline(  # noqa: PLR0917 - what it depends on
     request: CreateRequest,
-    resolved: Resolved,
-    callbacks: CallbackDefaults,
-    *,
     tenant: str,
     now: datetime,
-    export_id: str,
+    earlier: Export | None,
+    callbacks: CallbackDefaults,
+    unreachable: Iterable[Violation],
+    resolve: Callable[[Question], Resolved],
+) -> Outline:
+    """Check the request. Raises CollectionNotFound, and InvalidRequest with all violations."""
+    choice = PackagingChoice(request.packaging, request.table.options, bool(request.file_types), request.password)
+    inquiry = _Inquiry(request, tenant, earlier, choice, resolve)
+    resolved = inquiry.resolved([*_violations(request), *choice.violations(), *unreachable])
+    return Outline(_export(request, resolved, callbacks, tenant=tenant, now=now), resolved.spec)
+
+
+def _export(
+    request: CreateRequest, resolved: Resolved, callbacks: CallbackDefaults, *, tenant: str, now: datetime
 ) -> Export:
+    """Return the export, without its id and the trace of its call."""
     spec = resolved.spec
     return Export(
-        id=export_id,
+        id="",
         tenant=tenant,
         uri=request.uri or "",
         type=spec.collection,
@@ -251,7 +286,6 @@ def _export(
         start_time=None,
         end_time=None,
         duration=None,
-        trace=current_text(),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from services.api.catalog.columns import ColumnChoice
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
 from services.api.ports.exports import ExportFilter, IdRange
-from services.api.requests.plan import MAX_LABELS, CreateRequest
+from services.api.requests.plan import MAX_KNOWN_BYTES, MAX_LABELS, CreateRequest
+from services.api.requests.resolver import MAX_KNOWN
 from services.api.requests.table_options import CsvChoices, Preset, TableChoices, XlsxChoices
 from services.api.usecases.downloads import DownloadRequest
 from services.contract.codec import duration_from_pb, enum_from_pb, format_from_pb, timestamp_from_pb
@@ -55,10 +57,19 @@ def create_request(message: export_service_pb2.CreateExportRequest, *, may_read:
 
     `may_read`: whether the caller may also read what it creates.
     """
-    violations: list[Violation] = []
     body = export_service_pb2.CreateExportRequest()
     body.CopyFrom(message)
     body.ClearField("request_id")
+    known = body.SerializeToString(deterministic=True)
+    keep = len(known) <= MAX_KNOWN_BYTES and not message.password
+    request = (_known_request if keep else _request)(known, may_read)
+    return request.identified_by(message.request_id) if message.request_id else request
+
+
+def _request(body: bytes, may_read: bool) -> CreateRequest:
+    """Return the request with this body, which has no request_id."""
+    violations: list[Violation] = []
+    message = export_service_pb2.CreateExportRequest.FromString(body)
     return CreateRequest(
         uri=message.uri if message.HasField("uri") else None,
         type=message.type if message.HasField("type") else None,
@@ -72,7 +83,6 @@ def create_request(message: export_service_pb2.CreateExportRequest, *, may_read:
         file_types=tuple(message.file_types),
         packaging=_choice(Packaging, message.packaging, export_pb2.Packaging, "packaging", violations),
         password=message.password,
-        request_id=message.request_id,
         labels=dict(message.labels),
         priority=message.priority,
         notify_email=message.notify_email,
@@ -81,9 +91,13 @@ def create_request(message: export_service_pb2.CreateExportRequest, *, may_read:
         ttl=_ttl(message, violations),
         filename=message.filename,
         may_read=may_read,
-        body=body.SerializeToString(deterministic=True),
+        body=body,
         violations=tuple(violations),
     )
+
+
+_known_request = lru_cache(MAX_KNOWN)(_request)
+"""Callers ask for the same again and again, each time with a new request_id."""
 
 
 def preview_request(message: export_service_pb2.PreviewExportRequest) -> tuple[CreateRequest, int]:
