@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.api.ports.artifacts import Content
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.memory.artifacts import MemoryArtifactStore
 from services.contract.job import LeaseRef
@@ -38,7 +39,7 @@ async def test_what_was_put_is_read_in_pieces_until_its_end(artifacts):
     put(LEASE, "table.csv", b"0123456789")
     key = artifact_key(LEASE, "table.csv")
     assert await store.size(key) == 10
-    assert await store.sha256(key) == hashlib.sha256(b"0123456789").hexdigest()
+    assert await store.content(key) == Content(10, hashlib.sha256(b"0123456789").hexdigest())
     reader = await store.open(key)
     assert reader.size_bytes == 10
     assert [await reader.read(*place, bytes) for place in ((2, 3), (8, 100), (10, 5))] == [b"234", b"89", b""]
@@ -52,7 +53,7 @@ async def test_what_is_not_there_has_no_size_and_cannot_be_opened(artifacts):
     store, put = artifacts
     put(LEASE, "table.csv", b"0")
     for key in ("export/lease/other.csv", "export/lease", "export/lease/", "", "../secret"):
-        assert (await store.size(key), await store.sha256(key), await store.open(key)) == (None, "", None)
+        assert [await ask(key) for ask in (store.size, store.content, store.open)] == [None] * 3
 
 
 async def test_each_lease_that_wrote_is_listed_with_the_time_of_its_last_change(artifacts):

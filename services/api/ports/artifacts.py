@@ -37,6 +37,17 @@ class StoredPrefix:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The content of an object: its size in bytes, and the sha256 of its current bytes.
+
+    `sha256` is empty if the store cannot tell: the object is remote, or too large to be hashed.
+    """
+
+    size_bytes: int
+    sha256: str
+
+
 class ArtifactStore(Protocol):
     """The store that workers write files to and that downloads are read from."""
 
@@ -47,11 +58,8 @@ class ArtifactStore(Protocol):
         """Return the size of an object in bytes; None if there is no such object."""
         ...
 
-    async def sha256(self, key: str) -> str:
-        """Return the sha256 of an object's current bytes.
-
-        Return an empty string if the store cannot tell: the object is gone, remote, or too large to be hashed.
-        """
+    async def content(self, key: str) -> Content | None:
+        """Return what an object contains; None if there is no such object."""
         ...
 
     async def open(self, key: str, offset: int = 0) -> ArtifactReader | None:

@@ -12,7 +12,7 @@ from services.api.rpc.gate import REACH
 from services.api.rpc.limits import Limit
 from services.api.rpc.metadata import Context
 from services.api.rpc.queue_fields import check
-from services.api.usecases.jobs import MAX_WAIT_S, Jobs
+from services.api.usecases.jobs import MAX_WAIT_S, Inspected, Jobs
 from services.contract import codec, status
 from services.contract.capabilities import EVERYTHING, Capabilities
 from services.contract.errors import ExportdError, Internal, InvalidRequest, Overloaded, Violation
@@ -29,6 +29,8 @@ MAX_POLLS_OF_WORKER = 16
 
 ANSWER_BEFORE_DEADLINE_S = 5.0
 MAX_RETRY_AFTER = timedelta(days=1)
+LOOK_S = 0.02
+"""How long the next jobs wait until the files of completed ones were looked at. A store elsewhere may take longer."""
 
 
 class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
@@ -85,9 +87,12 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     ) -> queue_pb2.CompleteJobsResponse:
         check(request)
         logs.bind(worker_id=request.worker_id, completed={job.export_id: job.lease_id for job in request.jobs})
-        outcomes, jobs = await asyncio.gather(
-            of_each([self._complete(job) for job in request.jobs]), self._next_jobs(request)
-        )
+        inspecting = asyncio.ensure_future(outcomes_of([self._inspected(job) for job in request.jobs]))
+        try:
+            await asyncio.wait([inspecting], timeout=LOOK_S)  # then completions and claim are one transaction
+            outcomes, jobs = await asyncio.gather(self._published(inspecting), self._next_jobs(request))
+        finally:
+            inspecting.cancel()  # if the worker has gone
         self._jobs.count_fenced("CompleteJobs", outcomes)
         logs.bind(
             refused={job.export_id: each.reason for job, each in zip(request.jobs, outcomes, strict=True) if each},
@@ -97,9 +102,16 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
             outcomes=[outcome_to_pb(each) for each in outcomes], jobs=[codec.job_to_pb(job) for job in jobs]
         )
 
-    async def _complete(self, request: queue_pb2.CompleteJobRequest) -> None:
+    async def _inspected(self, request: queue_pb2.CompleteJobRequest) -> Inspected:
         check(request)
-        await self._jobs.complete(LeaseRef(request.export_id, request.lease_id), _built(request))
+        return await self._jobs.inspected(LeaseRef(request.export_id, request.lease_id), _built(request))
+
+    async def _published(self, inspecting: Awaitable[Sequence[Inspected | ExportdError]]) -> list[ExportdError | None]:
+        """Complete what could be inspected. Return for each job why it was refused; None if it was not."""
+        inspected = await inspecting
+        ready = [each for each in inspected if isinstance(each, Inspected)]
+        published = iter(await outcomes_of([self._jobs.publish(each) for each in ready]))
+        return [next(published) if isinstance(each, Inspected) else each for each in inspected]
 
     async def _next_jobs(self, request: queue_pb2.CompleteJobsRequest) -> list[Job]:
         """Return the next jobs. None if the poll is refused: LeaseJobs says why."""
@@ -185,13 +197,13 @@ def _known(field: str, parse: Callable[[M], T], message: M) -> T:
 # ---- what became of each job of a call for several
 
 
-async def of_each(works: Sequence[Awaitable[None]]) -> list[ExportdError | None]:
-    """Do all work at the same time. Return for each item why it was refused; None if it was not.
+async def outcomes_of(works: Sequence[Awaitable[T]]) -> list[T | ExportdError]:
+    """Do all work at the same time. Return the result of each item, or why it was refused.
 
     A defect in one item is the refusal of that item.
     """
     done = await asyncio.gather(*works, return_exceptions=True)
-    return [None if raised is None else _refusal(raised) for raised in done]
+    return [_refusal(each) if isinstance(each, BaseException) else each for each in done]
 
 
 def outcome_to_pb(refused: ExportdError | None) -> queue_pb2.JobOutcome:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.api.domain import retry
@@ -19,7 +20,15 @@ from services.api.usecases.traces import ExportTraces
 from services.api.world import World
 from services.contract.capabilities import EVERYTHING, Capabilities
 from services.contract.codes import FailureCode
-from services.contract.errors import ExportdError, Fenced, JobCancelled, LeaseLost, ShuttingDown, StoreMismatch
+from services.contract.errors import (
+    ExportdError,
+    Fenced,
+    InvalidRequest,
+    JobCancelled,
+    LeaseLost,
+    ShuttingDown,
+    StoreMismatch,
+)
 from services.contract.job import (
     Directive,
     HeartbeatAnswer,
@@ -50,6 +59,9 @@ LOST_ANSWER_AFTER = timedelta(seconds=2)
 MAX_JOBS = 16
 """Most jobs in one answer. A job may have several hundred kilobytes, and the size of a message is limited."""
 
+_MAX_HANDED_OUT = 1024
+"""Exports that are kept in memory while they are built. Others are read when they are completed."""
+
 PASSWORD_UNREADABLE = Failure(
     FailureCode.PASSWORD_UNREADABLE,
     "the password of this export cannot be read: the server's key was changed; create the export again",
@@ -69,6 +81,16 @@ SPEC_UNREADABLE = Failure(
 
 class SpecUnreadable(Exception):
     """The stored specification cannot be read by this version of exportd, so nobody can build the export."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What completes an export at the time `now`."""
+
+    lease: LeaseRef
+    files: Files
+    stats: RunStats
+    now: datetime
 
 
 class Jobs:
@@ -103,6 +125,7 @@ class Jobs:
         self._backoff = backoff
         self._world = world
         self._traces = traces or ExportTraces()
+        self._handed_out: dict[LeaseRef, Export] = {}
 
     async def lease(
         self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities = EVERYTHING
@@ -194,11 +217,27 @@ class Jobs:
 
         Raises Fenced, RowsMissing, StoreMismatch, InvalidRequest.
         """
+        await self.publish(await self.inspected(lease, built))
+
+    async def inspected(self, lease: LeaseRef, built: Built) -> "Inspected":
+        """Return what completes an export: the files, which the store really holds.
+
+        Raises Fenced, RowsMissing, StoreMismatch, InvalidRequest.
+        """
         check(built)
-        export = await self._in_force(lease)
-        await self._publication.inspect(lease, built)
-        now = self._world.clock()
-        await self._detached.run(self._complete(lease, self._publication.files(export, built, now), built.stats, now))
+        export = self._handed_out.get(lease) or await self._in_force(lease)
+        try:
+            await self._publication.inspect(lease, built)
+            now = self._world.clock()
+            return Inspected(lease, self._publication.files(export, built, now), built.stats, now)
+        except (StoreMismatch, InvalidRequest):
+            await self._in_force(lease)  # the files of a lost lease may have been swept
+            raise
+
+    async def publish(self, inspected: "Inspected") -> None:
+        """Complete an export with its files. Raises Fenced."""
+        await self._detached.run(self._complete(inspected))
+        self._handed_out.pop(inspected.lease, None)
 
     def count_fenced(self, verb: str, refusals: Iterable[ExportdError | None]) -> None:
         """Count the jobs of a call for several whose lease is no longer in force."""
@@ -230,14 +269,16 @@ class Jobs:
         for export in await self._leases.renew(worker_id, leases, now):
             self._announcements.exported(export)
 
-    async def _complete(self, lease: LeaseRef, files: Files, stats: RunStats, now: datetime) -> None:
-        completed = await self._leases.complete(lease, files.table, stats, now, attachments=files.attachments)
+    async def _complete(self, of: "Inspected") -> None:
+        files = of.files
+        completed = await self._leases.complete(of.lease, files.table, of.stats, of.now, attachments=files.attachments)
         if completed:
             self._announcements.exported(completed)
             self._metrics.completed(completed)
 
     async def _fail(self, lease: LeaseRef, failure: Failure, fate: retry.Fate) -> None:
         failed = await self._leases.fail(lease, failure, fate, self._world.clock())
+        self._handed_out.pop(lease, None)
         if failed:
             self._announcements.exported(failed)
 
@@ -268,10 +309,17 @@ class Jobs:
             self._detached.start(self._give_back(claim))
             raise
         for one in claimed:
+            self._hand_out(one)
             self._metrics.leased(one.export)
             self._traces.leased(one)
             self._announcements.exported(one.export)
         return claimed
+
+    def _hand_out(self, one: Claimed) -> None:
+        """Keep what was asked for: the completion is compared with it. It cannot change while the lease lasts."""
+        self._handed_out[one.ref] = one.export
+        if len(self._handed_out) > _MAX_HANDED_OUT:
+            del self._handed_out[next(iter(self._handed_out))]
 
     async def _give_back(self, claim: asyncio.Task[list[Claimed]]) -> None:
         await self.release([claimed.ref for claimed in await claim])
@@ -362,11 +410,7 @@ class Jobs:
         return WATCHED_HEARTBEAT if await self._announcements.watched(export_ids) else self._policy.heartbeat_interval
 
     async def _in_force(self, lease: LeaseRef) -> Export:
-        """Return the export of a lease that is in force.
-
-        Unlike `_leased` this checks the lease first: the files of a lost lease may have been swept, and that is no
-        StoreMismatch. Raises JobCancelled, LeaseLost.
-        """
+        """Return the export of a lease that is in force. Raises JobCancelled, LeaseLost."""
         (standing,) = await self._leases.standings([lease])
         if standing.verdict is Verdict.CANCELLED:
             raise JobCancelled(lease.export_id)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.filenames import attachments_name, file_name
-from services.api.ports.artifacts import ArtifactStore
+from services.api.ports.artifacts import ArtifactStore, Content
 from services.contract.errors import InvalidRequest, RowsMissing, StoreMismatch, Violation
 from services.contract.formats import Packaging
 from services.contract.job import LeaseRef
@@ -35,10 +35,10 @@ class Publication:
         Raises StoreMismatch unless each object is below the prefix of this lease and has the reported size. Raises
         InvalidRequest if the sha256 of its bytes is another than the reported one, as far as the store can tell.
         """
-        for _, artifact in _artifacts(built):
-            await self._look_at(lease, artifact)
-        for field, artifact in _artifacts(built):
-            await self._check_bytes(field, artifact)
+        contents = [(field, artifact, await self._found(lease, artifact)) for field, artifact in _artifacts(built)]
+        for field, artifact, content in contents:
+            if content.sha256 not in ("", artifact.sha256):
+                raise InvalidRequest((Violation(f"{field}.sha256", f"the bytes in the store have {content.sha256}"),))
 
     def files(self, export: Export, built: Built, now: datetime) -> Files:
         """Return the files that `built` becomes.
@@ -67,18 +67,14 @@ class Publication:
         name = beside if filename else file_name(id_, artifact.extension)
         return StoredFile(id_, name, artifact, 0, now, now + export.options.ttl)
 
-    async def _look_at(self, lease: LeaseRef, artifact: Artifact) -> None:
+    async def _found(self, lease: LeaseRef, artifact: Artifact) -> Content:
         expected = f"{artifact.size_bytes} bytes"
         if not artifact.key.startswith(artifact_prefix(lease)):
             raise StoreMismatch(expected, "a key of another lease")
-        size = await self._artifacts.size(artifact.key)
-        if size != artifact.size_bytes:
-            raise StoreMismatch(expected, "nothing" if size is None else f"{size} bytes")
-
-    async def _check_bytes(self, field: str, artifact: Artifact) -> None:
-        sha256 = await self._artifacts.sha256(artifact.key)
-        if sha256 not in ("", artifact.sha256):
-            raise InvalidRequest((Violation(f"{field}.sha256", f"the bytes in the store have {sha256}"),))
+        content = await self._artifacts.content(artifact.key)
+        if content is None or content.size_bytes != artifact.size_bytes:
+            raise StoreMismatch(expected, f"{content.size_bytes} bytes" if content else "nothing")
+        return content
 
 
 def check(built: Built) -> None:

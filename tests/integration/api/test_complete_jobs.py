@@ -7,11 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2
+from services.api.ports.artifacts import Content
 from services.api.rpc.queue_fields import MAX_COMPLETED_JOBS
+from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.runtime import logs
 from tests.integration.api.conftest import Api, Worker
 from tests.integration.api.refusals import refused
@@ -63,6 +66,40 @@ async def test_jobs_are_completed_and_the_next_ones_come_with_the_answer(api: Ap
     assert [await state(api, job) for job in jobs] == [DONE, DONE]
     assert {job.export_id for job in answer.jobs} == waiting
     assert len((await worker.heartbeat(*answer.jobs)).verdicts) == 2
+
+
+async def test_completions_and_the_claim_of_a_call_are_one_transaction(api: Api, worker: Worker) -> None:
+    jobs = await held(api, worker, 2)
+    for _ in range(2):
+        await api.create()
+    commits: list[sa.Connection] = []
+    note = commits.append
+    sa.event.listen(sa.Engine, "commit", note)
+    try:
+        answer = await api.jobs.CompleteJobs(call(worker, [completion(worker, job) for job in jobs], max_jobs=2))
+    finally:
+        sa.event.remove(sa.Engine, "commit", note)
+    assert (reasons(answer), len(answer.jobs)) == (["", ""], 2)
+    assert len(commits) == 1
+
+
+async def test_a_store_that_is_slow_does_not_hold_up_the_next_jobs(
+    api: Api, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job,) = await held(api, worker, 1)
+    waiting = await api.create()
+    content, go_on = FolderArtifactStore.content, asyncio.Event()
+
+    async def slow(store: FolderArtifactStore, key: str) -> Content | None:
+        await go_on.wait()
+        return await content(store, key)
+
+    monkeypatch.setattr(FolderArtifactStore, "content", slow)
+    answer = asyncio.ensure_future(api.jobs.CompleteJobs(call(worker, [completion(worker, job)], max_jobs=1)))
+    while (await api.get(waiting.id)).state == export_pb2.Export.STATE_QUEUED:
+        await asyncio.sleep(0.01)  # between two looks
+    go_on.set()
+    assert reasons(await answer) == [""]
 
 
 async def test_without_a_poll_or_without_work_there_are_no_jobs(api: Api, worker: Worker) -> None:

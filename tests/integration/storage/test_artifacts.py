@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from services.api.ports.artifacts import Content
 from services.api.storage.artifacts.folder import MAX_HASHED_BYTES, FolderArtifactStore, MarkerUnreadable
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER, artifact_prefix
@@ -64,9 +65,9 @@ async def test_a_reader_gives_exactly_the_bytes_asked_for(store):
 @pytest.mark.usefixtures("content")
 async def test_what_is_too_large_to_be_hashed_at_once_has_no_hash_yet(store, root):
     os.truncate(root / KEY, MAX_HASHED_BYTES)
-    assert len(await store.sha256(KEY)) == 64
+    assert len((await store.content(KEY)).sha256) == 64
     os.truncate(root / KEY, MAX_HASHED_BYTES + 1)
-    assert await store.sha256(KEY) == ""
+    assert await store.content(KEY) == Content(MAX_HASHED_BYTES + 1, "")
 
 
 @pytest.mark.usefixtures("content")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.api.rpc.queue_service import of_each, outcome_to_pb
+from services.api.rpc.queue_service import outcome_to_pb, outcomes_of
 from services.contract.errors import ExportdError, Internal, LeaseLost, Overloaded
 
 
@@ -12,7 +12,7 @@ async def _ends(raised: BaseException | None) -> None:
 
 
 async def _of(*raised: BaseException | None) -> list[ExportdError | None]:
-    return await of_each([_ends(each) for each in raised])
+    return await outcomes_of([_ends(each) for each in raised])
 
 
 async def test_what_one_raises_is_its_own() -> None:

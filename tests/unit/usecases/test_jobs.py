@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.api.domain.states import CancelReason, State
+from services.api.usecases import jobs
 from services.contract.codes import FailureCode
 from services.contract.errors import InvalidRequest, JobCancelled, LeaseLost, RowsMissing, StoreMismatch
 from services.contract.job import LeaseRef, LeaseReport, Verdict
@@ -203,3 +204,45 @@ async def test_the_worker_of_a_cancelled_export_is_told_so(api: UseCases) -> Non
     assert [verdict.verdict for verdict in answer.verdicts] == [Verdict.CANCELLED]
     with pytest.raises(JobCancelled):
         await api.jobs.complete(job.lease, api.built(job))
+
+
+async def test_a_completion_reads_nothing_of_an_export_that_this_process_handed_out(
+    api: UseCases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = (await api.create()).export
+    job = await api.lease()
+
+    async def standings(_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(api.leases, "standings", standings, raising=False)
+    await api.jobs.complete(job.lease, api.built(job))
+    assert await state(api, export.id) is State.COMPLETED
+
+
+async def test_an_export_that_another_process_handed_out_is_completed_too(api: UseCases) -> None:
+    export = (await api.create()).export
+    job = await api.lease()
+    api.jobs._handed_out.clear()
+    await api.jobs.complete(job.lease, api.built(job))
+    assert await state(api, export.id) is State.COMPLETED
+
+
+async def test_what_is_kept_of_exports_that_were_handed_out_has_a_bound(
+    api: UseCases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_MAX_HANDED_OUT", 2)
+    for number in range(3):
+        await api.create()
+        await api.lease(f"poll-{number}")
+    assert len(api.jobs._handed_out) == 2
+
+
+async def test_files_of_a_lost_lease_that_were_swept_are_no_mismatch_of_stores(api: UseCases) -> None:
+    await api.create()
+    job = await api.lease()
+    built = api.built(job)
+    await api.jobs.release([job.lease])
+    await api.artifacts.remove(artifact_prefix(job.lease))
+    with pytest.raises(LeaseLost):
+        await api.jobs.complete(job.lease, built)

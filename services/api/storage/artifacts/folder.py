@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Self, TypeVar
 
-from services.api.ports.artifacts import StoredPrefix
+from services.api.ports.artifacts import Content, StoredPrefix
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER, folder_of, is_key, is_part, is_prefix, marker_of, store_id_in
 from services.runtime import beneath, logs
@@ -73,10 +73,13 @@ class FolderArtifactStore:
         """Return the size of an object in bytes; None if there is no such object."""
         return await asyncio.to_thread(self.size_now, key)
 
-    async def sha256(self, key: str) -> str:
-        """Return the sha256 of an object's bytes; empty if it is missing or larger than MAX_HASHED_BYTES."""
+    async def content(self, key: str) -> Content | None:
+        """Return what an object contains; None if there is no such object.
+
+        One that is larger than MAX_HASHED_BYTES is not hashed.
+        """
         async with self._hashing:
-            return await asyncio.to_thread(self.sha256_now, key)
+            return await asyncio.to_thread(self.content_now, key)
 
     async def open(self, key: str, offset: int = 0) -> "FileReader | None":  # noqa: ARG002 - every offset is equally fast
         """Open an object; return None if there is no such object."""
@@ -115,13 +118,14 @@ class FolderArtifactStore:
         finally:
             os.close(descriptor)
 
-    def sha256_now(self, key: str) -> str:
-        """Return the same as `sha256`, in the caller's thread."""
+    def content_now(self, key: str) -> Content | None:
+        """Return the same as `content`, in the caller's thread."""
         descriptor = self._descriptor(key)
         if descriptor is None:
-            return ""
+            return None
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            return _sha256(file) if os.fstat(descriptor).st_size <= MAX_HASHED_BYTES else ""
+            size = os.fstat(descriptor).st_size
+            return Content(size, _sha256(file) if size <= MAX_HASHED_BYTES else "")
 
     def open_now(self, key: str) -> "FileReader | None":
         """Return the same as `open`, in the caller's thread."""

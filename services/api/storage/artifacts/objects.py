@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, cast
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
-from services.api.ports.artifacts import StoredPrefix
+from services.api.ports.artifacts import Content, StoredPrefix
 from services.api.storage.artifacts.object_reader import ObjectReader
 from services.contract.errors import StoreUnavailable
 from services.contract.job import LeaseRef
@@ -76,9 +76,10 @@ class ObjectArtifactStore:
         except FileNotFoundError:
             return None
 
-    async def sha256(self, key: str) -> str:  # noqa: ARG002 - reading it would be slow
-        """Return an empty string: the bytes are hashed when they are sent."""
-        return ""
+    async def content(self, key: str) -> Content | None:
+        """Return the size of an object; None if there is no such object. The bytes are hashed when they are sent."""
+        size = await self.size(key)
+        return None if size is None else Content(size, "")
 
     async def open(self, key: str, offset: int = 0) -> ObjectReader | None:
         """Open an object; return None if there is no such object."""

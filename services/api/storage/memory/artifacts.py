@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
 
-from services.api.ports.artifacts import StoredPrefix
+from services.api.ports.artifacts import Content, StoredPrefix
 from services.contract.job import LeaseRef
 from services.contract.store import artifact_key, artifact_prefix, is_prefix
 
@@ -54,10 +54,10 @@ class MemoryArtifactStore:
         content = self._objects.get(key)
         return None if content is None else len(content)
 
-    async def sha256(self, key: str) -> str:
-        """Return the sha256 of an object's bytes; empty if there is no such object."""
+    async def content(self, key: str) -> Content | None:
+        """Return what an object contains; None if there is no such object."""
         content = self._objects.get(key)
-        return "" if content is None else hashlib.sha256(content).hexdigest()
+        return None if content is None else Content(len(content), hashlib.sha256(content).hexdigest())
 
     async def open(self, key: str, offset: int = 0) -> MemoryReader | None:  # noqa: ARG002 - every offset is equally fast
         """Open an object; return None if there is no such object."""
