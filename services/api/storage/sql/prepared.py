@@ -158,6 +158,11 @@ def _split(compiled: Any, dialect: sa.Dialect) -> tuple[Any, Sequence[tuple[Any,
     return given, asked
 
 
+def execute_plain(db: sa.Connection, text: str) -> None:
+    """Execute a statement that has neither parameters nor rows, such as SAVEPOINT."""
+    _executed(db, text, ())
+
+
 def _fetch_nothing(_: Any) -> None:
     """Fetch nothing, for a statement that returns no rows."""
 

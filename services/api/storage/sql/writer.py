@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from services.api.storage.sql.database import Item, ListVerb
 from services.api.storage.sql.faults import Faults, unavailable
+from services.api.storage.sql.prepared import execute_plain
 from services.api.storage.sql.readers import Inbox, told
 from services.contract.errors import StoreUnavailable
 
@@ -259,15 +260,15 @@ class _Transactions:
         return [self._refused(each) if isinstance(each, Exception) else each for each in outcomes]
 
     def _attempt(self, connection: sa.Connection, work: Callable[[sa.Connection], Any]) -> Any:
-        connection.exec_driver_sql("SAVEPOINT unit")
+        execute_plain(connection, "SAVEPOINT unit")
         try:
             value = work(connection)
         except Exception as error:
             if self._faults.is_conflict(error) or not self._faults.stands(connection):
                 raise  # the other units are lost, too
-            connection.exec_driver_sql("ROLLBACK TO unit")
+            execute_plain(connection, "ROLLBACK TO unit")
             value = self._refused(error)
-        connection.exec_driver_sql("RELEASE unit")
+        execute_plain(connection, "RELEASE unit")
         return value
 
     def _refused(self, error: Exception) -> _Refused:

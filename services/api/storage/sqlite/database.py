@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 
 from services.api.storage.sql.database import Dialect, Item, ListVerb
+from services.api.storage.sql.prepared import execute_plain
 from services.api.storage.sql.readers import FairSlots, Readers
 from services.api.storage.sql.writer import WriterThread
 from services.api.storage.sqlite.dialect import SqliteDialect
@@ -60,7 +61,7 @@ def writing_engine(database: Path, pragmas: Sequence[str] = ()) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def begin_immediate(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        execute_plain(connection, "BEGIN IMMEDIATE")
 
     return engine
 
