@@ -14,31 +14,50 @@ _LOCK = "lock"
 
 
 class Scratch:
-    """A folder of this worker below `root`, created when it is first needed, with one folder for each lease.
+    """A folder of this worker below `root`, created when it is first needed, with one folder for each attempt.
 
     root/{worker}/lock      locked while the worker lives
     root/{worker}/{lease}/  used by one of its children at a time
+
+    A folder that an attempt leaves empty is used by a later one, whose lease has another name: to create and remove a
+    folder takes longer than a small export, because the disk's journal is written.
     """
 
     def __init__(self, root: Path, worker_id: str) -> None:
         self._root = root
         self._own = root / worker_id
         self._lock: int | None = None
-        self._making = threading.Lock()  # two first jobs may come in two threads
+        self._making = threading.Lock()  # jobs come in several threads
+        self._used: dict[str, Path] = {}
+        self._spare: list[Path] = []
 
     def folder_for(self, lease: LeaseRef) -> Path:
-        """Create a folder for one attempt. Raises OSError, and ValueError for a lease whose id is not a valid name."""
-        folder = self._folder(lease)
+        """Return an empty folder for one attempt, and the same one if asked again.
+
+        Raises OSError, and ValueError for a lease whose id is not a valid name.
+        """
+        new = self._folder(lease)
         with self._making:
             if self._lock is None:
                 self._lock = create_locked(self._own / _LOCK)
-        folder.mkdir(mode=0o700, exist_ok=True)
+            if lease.lease_id not in self._used:
+                self._used[lease.lease_id] = self._spare.pop() if self._spare else new
+            folder = self._used[lease.lease_id]
+        folder.mkdir(mode=0o700, exist_ok=True)  # somebody may have removed a spare one
         return folder
 
     def remove(self, lease: LeaseRef) -> None:
-        """Remove the folder of an attempt whose process has ended or is done. Idempotent."""
-        with suppress(ValueError):  # for such a lease there is no folder
-            shutil.rmtree(self._folder(lease), ignore_errors=True)
+        """Remove what an attempt left in its folder, when its process has ended or is done. Idempotent."""
+        with self._making:
+            folder = self._used.pop(lease.lease_id, None)
+        if folder is None:
+            return
+        with suppress(OSError), os.scandir(folder) as entries:
+            if not any(entries):
+                with self._making:
+                    self._spare.append(folder)
+                return
+        shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self) -> list[str]:
         """Remove the folders of dead workers. Return their names."""

@@ -1,9 +1,9 @@
 """One attempt, from the lease to its end: build, report, clean up."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from services.contract.codes import FailureCode
@@ -121,7 +121,6 @@ class Attempt:
         except Exception as raised:  # noqa: BLE001 - a defect in one attempt must not end the others
             logs.get().error("attempt_crashed", reference=self.reference, cause=logs.outline(raised))
         finally:
-            await asyncio.to_thread(self._context.scratch.remove, self.job.lease)
             now, metrics = self._context.world.monotonic(), self._context.metrics
             if ending is Ending.CANCELLED and self._stopped_at is not None:
                 metrics.cancel_to_stop.observe(now - self._stopped_at)
@@ -176,42 +175,45 @@ class Attempt:
 
     async def _build(self) -> Outcome:
         """Build the file. Raises StoreMismatch."""
-        context = self._context
         try:
-            scratch = await asyncio.to_thread(self._place)
+            return await self._watched()
         except StoreUnavailable as unavailable:
-            context.store.tell_unavailable(unavailable)
+            self._context.store.tell_unavailable(unavailable)
             return Failure(FailureCode.STORE_UNAVAILABLE, "the artifact store does not answer the worker now")
         except OSError as raised:
             logs.get().error("scratch_not_made", reference=self.reference, cause=logs.outline(raised))
             return Failure(FailureCode.STORE_UNAVAILABLE, "the worker cannot create its scratch folder")
-        sources, threads = context.sources.current, context.threads
-        return await self._watched(
-            Order(self.job, context.artifacts, scratch, self.reference, sources, threads=threads)
-        )
 
-    def _place(self) -> Path:
-        """Check that this worker and the api use the same store, and make the scratch folder.
+    @contextmanager
+    def _ordered(self) -> Iterator[Order]:
+        """Check that this worker and the api use the same store, and yield the order while its scratch folder is there.
 
         Raises StoreMismatch, StoreUnavailable or OSError.
         """
-        self._context.store.require(self.job)
-        return self._context.scratch.folder_for(self.job.lease)
+        context, lease = self._context, self.job.lease
+        context.store.require(self.job)
+        scratch, sources = context.scratch.folder_for(lease), context.sources.current
+        try:
+            yield Order(self.job, context.artifacts, scratch, self.reference, sources, threads=context.threads)
+        finally:
+            context.scratch.remove(lease)
 
-    async def _watched(self, order: Order) -> Outcome:
+    async def _watched(self) -> Outcome:
         """Return the outcome of the child, or a failure when a time limit was exceeded."""
         limit_s, quiet_s = self.job.run_timeout.total_seconds(), self._context.no_progress_timeout_s
         try:
-            async with asyncio.timeout(limit_s), asyncio.timeout(quiet_s) as quiet:
+            async with asyncio.timeout(limit_s) as limit, asyncio.timeout(quiet_s) as quiet:
                 return await self._context.pool.run(
-                    order,
+                    self._ordered,
                     lambda progress: self._heard(progress, quiet),
                     lambda stages: record_stages(self._context.tracer, stages),
                 )
         except TimeoutError:
             if quiet.expired():
                 return Failure(FailureCode.NO_PROGRESS, f"the attempt made no progress for {quiet_s:g} s")
-            return Failure(FailureCode.RUN_TIMEOUT, f"the attempt took longer than {limit_s:g} s")
+            if limit.expired():
+                return Failure(FailureCode.RUN_TIMEOUT, f"the attempt took longer than {limit_s:g} s")
+            raise  # an OSError of a disk that is far away
 
     def _heard(self, progress: Progress, quiet: asyncio.Timeout) -> None:
         self._progress = progress

@@ -13,7 +13,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.context import ForkServerContext
 from types import TracebackType
@@ -30,6 +30,14 @@ from services.worker.stages import Stage
 from services.worker.supervisor import forkserver
 
 Measured = Callable[[tuple[Stage, ...]], None]
+Ordering = Callable[[], AbstractContextManager[Order]]
+"""What makes an order ready: entered before the child gets it, left when the child has answered or is dead.
+
+Both are done by a thread.
+"""
+
+HEAR_AFTER_S = 0.1
+"""How long the reports of a child wait to be heard. Small work has ended by then, and they would wake the loop."""
 
 _RESPAWN_PAUSE_S = 1.0
 _PROCESSES = threading.Lock()
@@ -73,6 +81,7 @@ class Child:
         theirs.close()
         tell.close()
         self._handle = _handle_of(self._process.pid)
+        self._ended, self._answered = _polling(self._handle), _polling(self._handle, self._orders.fileno())
         try:
             self._become_warm()
         except (ChildDied, ChildNotWarm):
@@ -82,7 +91,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """False once the process has ended for any reason."""
-        return not _readable(self._handle)
+        return not self._ended.poll(0)
 
     def do(self, order: Work) -> Any:
         """Send an order and return its outcome. Raises ChildDied."""
@@ -125,7 +134,7 @@ class Child:
     def _answer(self) -> Any:
         """Return the child's next message, including one that it sent just before it died. Raises ChildDied."""
         try:
-            if self._orders in wait_for_any([self._orders, self._handle]):
+            if any(ready == self._orders.fileno() for ready, _ in self._answered.poll()):
                 return self._orders.recv()
         except (EOFError, OSError):
             self.kill()  # a child without its pipe is of no use
@@ -178,25 +187,28 @@ class Pool:
         await asyncio.to_thread(self._bury_all)
 
     @overload
-    async def run(self, order: Order, heard: Callable[[Progress], None], measured: Measured = ...) -> Outcome: ...
+    async def run(
+        self, order: Order | Ordering, heard: Callable[[Progress], None], measured: Measured = ...
+    ) -> Outcome: ...
 
     @overload
     async def run(self, order: PreviewOrder | ProbeOrder, heard: Callable[[Progress], None]) -> Shown: ...
 
     async def run(
-        self, order: Work, heard: Callable[[Progress], None], measured: Measured = _unmeasured
+        self, order: Work | Ordering, heard: Callable[[Progress], None], measured: Measured = _unmeasured
     ) -> Outcome | Shown:
         """Carry out an order in a child. Return its outcome, or a failure when the process dies.
 
-        `heard` is called with each progress report, `measured` with the stages of the work when it has ended.
-        Cancelling this call kills the process; when the call returns, the process is dead.
+        `heard` is called with the progress reports of work that lasts, `measured` with the stages of the work when it
+        has ended. Errors of an Ordering are raised. Cancelling this call kills the process; when the call returns, the
+        process is dead.
         """
         one = await self._living()
         self._at_work.add(one)
         loop = asyncio.get_running_loop()
         for _ in one.reports():  # discard reports of the last order
             pass
-        loop.add_reader(one.hear.fileno(), _hear, one, heard)
+        hearing = loop.call_later(HEAR_AFTER_S, loop.add_reader, one.hear.fileno(), _hear, one, heard)
         try:
             outcome: Outcome | Shown = await self._uncut(one, order)
         except ChildDied as died:
@@ -205,6 +217,7 @@ class Pool:
             measured(one.stages)
             return outcome
         finally:
+            hearing.cancel()
             loop.remove_reader(one.hear.fileno())
             self._at_work.discard(one)
             self._give_back(one)
@@ -216,9 +229,14 @@ class Pool:
             self._give_back(one)
         return one
 
-    async def _uncut(self, one: Child, order: Work) -> Any:
+    async def _uncut(self, one: Child, order: Work | Ordering) -> Any:
         """Run `Child.do`. A cancelled call returns only when the process is dead."""
-        doing = asyncio.get_running_loop().run_in_executor(self._threads, one.do, order)
+
+        def do() -> Any:
+            with order() if callable(order) else nullcontext(order) as ready:
+                return one.do(ready)
+
+        doing = asyncio.get_running_loop().run_in_executor(self._threads, do)
         try:
             return await asyncio.shield(doing)
         except asyncio.CancelledError:
@@ -296,7 +314,8 @@ def _handle_of(pid: int | None) -> int:
         raise ChildDied(None) from None
 
 
-def _readable(handle: int) -> bool:
+def _polling(*handles: int) -> select.poll:
     poll = select.poll()
-    poll.register(handle, select.POLLIN)
-    return bool(poll.poll(0))
+    for handle in handles:
+        poll.register(handle, select.POLLIN)
+    return poll

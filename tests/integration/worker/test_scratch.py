@@ -70,6 +70,31 @@ def test_each_attempt_has_its_own_folder_which_goes_with_it(tmp_path: Path) -> N
     scratch.close()
 
 
+def test_an_empty_folder_is_used_again_and_one_with_files_is_not(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path, "mine")
+    first = scratch.folder_for(LEASE)
+    assert scratch.folder_for(LEASE) == first
+    scratch.remove(LEASE)
+    again, beside = scratch.folder_for(LeaseRef("e1", "bb")), scratch.folder_for(LeaseRef("e1", "cc"))
+    assert (again, beside.name) == (first, "cc")
+    (again / "sorted").write_bytes(b"half")
+    scratch.remove(LeaseRef("e1", "bb"))
+    assert not first.exists()
+    assert scratch.folder_for(LeaseRef("e1", "dd")).name == "dd"
+    scratch.close()
+
+
+def test_a_spare_folder_that_somebody_removed_is_made_anew(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path, "mine")
+    scratch.folder_for(LEASE).rmdir()
+    scratch.remove(LEASE)
+    first = scratch.folder_for(LEASE)
+    scratch.remove(LEASE)
+    first.rmdir()
+    assert scratch.folder_for(LeaseRef("e1", "bb")).is_dir()
+    scratch.close()
+
+
 def test_nothing_is_made_before_the_first_job_and_a_sweep_finds_nothing(tmp_path: Path) -> None:
     scratch = Scratch(tmp_path / "nowhere", "mine")
     assert scratch.sweep() == []
