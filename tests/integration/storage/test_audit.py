@@ -164,7 +164,7 @@ async def test_a_change_that_cannot_be_entered_does_not_happen(database, action)
     assert action in {each.action for each in entered}
 
 
-async def test_the_entries_of_a_list_of_creates_are_one_statement(database):
+async def test_the_entries_of_a_list_of_creates_are_few_statements(database):
     verbs, statements = ExportVerbs(statements_of(database.dialect)), []
 
     def create(db: sa.Connection) -> None:
@@ -173,9 +173,8 @@ async def test_the_entries_of_a_list_of_creates_are_one_statement(database):
         db.connection.driver_connection.set_trace_callback(None)
 
     await database.write(create)
-    inserted = [n for n, statement in enumerate(statements) if statement.startswith("INSERT INTO audit ")]
-    assert len(inserted) == 50
-    assert inserted == [*range(inserted[0], inserted[0] + 50)]  # an executemany: nothing else between
+    inserted = [statement for statement in statements if " INTO audit " in statement]
+    assert len(inserted) == 3  # of 32, 16 and 2
     assert len(await trail(sql_store(database))) == 50
 
 

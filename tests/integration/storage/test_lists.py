@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.leases import UNLIMITED, Ability
 from services.api.domain.retry import GiveBack, RetryAfter
-from services.api.ports.exports import RequestMark
+from services.api.ports.exports import REQUEST_ID_LASTS, ExportFilter, RequestMark
 from services.api.storage.sql.stores import sql_store
 from services.contract.capabilities import EVERYTHING, Capabilities, Requirement
 from services.contract.errors import LeaseLost, RequestIdReused, RowsMissing
@@ -94,6 +94,55 @@ async def test_each_create_gets_its_own_answer(database, store):
     assert answers[3] == plain
     there = [export.id for export in (first, again, reused, plain) if await store.exports.get("acme", export.id)]
     assert there == [first.id, plain.id]
+
+
+async def test_of_many_request_ids_each_is_new_known_lapsed_or_reused(database, store):
+    def marked(name: str, body: bytes = b"body") -> RequestMark:
+        return RequestMark(name, body)
+
+    earlier = [await store.exports.create(new_export(), SPEC, marked(name)) for name in ("known", "reused")]
+    old = new_export(create_time=START - REQUEST_ID_LASTS)
+    await store.exports.create(old, SPEC, marked("lapsed"))
+    new = [new_export() for _ in range(9)]
+    lapsed, foreign, twice, reused, unmarked = (new_export() for _ in range(5))
+    foreign = replace(foreign, tenant="other")
+    answers = await gathered(
+        database,
+        [
+            *(store.exports.create(export, SPEC, marked(f"new {n}")) for n, export in enumerate(new)),
+            store.exports.create(new_export(), SPEC, marked("known")),
+            store.exports.create(reused, SPEC, marked("reused", b"another")),
+            store.exports.create(lapsed, SPEC, marked("lapsed")),
+            store.exports.create(foreign, SPEC, marked("known")),
+            store.exports.create(twice, SPEC, marked("twice")),
+            store.exports.create(new_export(), SPEC, marked("twice")),
+            store.exports.create(unmarked, SPEC, None),
+        ],
+    )
+    refused = answers.pop(10)
+    assert isinstance(refused, RequestIdReused)
+    ids = [export.id for export in (*new, earlier[0], lapsed, foreign, twice, twice, unmarked)]
+    assert [export.id for export in answers] == ids
+    for name, export in (("new 8", new[8]), ("lapsed", lapsed), ("twice", twice), ("known", earlier[0])):
+        assert (await store.exports.made_by("acme", marked(name), START)).id == export.id
+    there = {export.id for export in (await store.exports.page("acme", ExportFilter(), "", 100)).exports}
+    assert there == {export.id for export in (*earlier, old, *new, lapsed, twice, unmarked)}
+
+
+async def test_a_list_in_which_one_id_is_there_already_is_done_one_by_one(database, store):
+    there = new_export()
+    await store.exports.create(there, SPEC, None)
+    new = [new_export() for _ in range(5)]
+    marks = [RequestMark(f"r{n}", b"body") for n in range(6)]
+    given = [*new[:3], there, *new[3:]]
+    answers = await gathered(
+        database, [store.exports.create(export, SPEC, mark) for export, mark in zip(given, marks, strict=True)]
+    )
+    assert [export.id for export in answers if not isinstance(export, Exception)] == [export.id for export in new]
+    assert [type(answer).__name__ for answer in answers if isinstance(answer, Exception)] == ["IntegrityError"]
+    assert await store.exports.made_by("acme", marks[3], START) is None  # nothing is left of the one that failed
+    for export in new:
+        assert len(await store.exports.transitions("acme", export.id)) == 1
 
 
 async def test_each_completion_gets_its_own_answer(database, store):

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from services.api.storage.sql.column_types import Json, Length, UtcTime
-from services.api.storage.sql.prepared import Prepared
+from services.api.storage.sql.prepared import MAX_ROWS, Appended, Inserts, Prepared
 
 
 class Colour(Enum):
@@ -55,6 +56,45 @@ def test_each_of_a_list_is_written_as_sqlalchemy_would(db: sa.Connection, count:
     things = [_thing(number) for number in range(count)]
     Prepared(sa.insert(_things).inline(), sets=_COLUMNS).run_each(db, things)
     assert _stored(db) == things
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, MAX_ROWS - 1, MAX_ROWS, MAX_ROWS + 1, 3 * MAX_ROWS + 7])
+def test_rows_of_one_statement_are_written_as_sqlalchemy_would(db: sa.Connection, count: int) -> None:
+    things = [_thing(number) for number in range(count)]
+    assert Appended(_things, _COLUMNS).run_each(db, things) == count
+    assert _stored(db) == things
+
+
+def test_of_many_rows_there_are_few_different_statements(db: sa.Connection) -> None:
+    sizes: set[int] = set()
+    driver: Any = db.connection.driver_connection
+    driver.set_trace_callback(lambda text: sizes.add(text.count("thing ")))
+    for start, count in ((0, 5), (100, 7), (200, 64), (300, 70)):
+        Appended(_things, _COLUMNS).run_each(db, [_thing(start + number) for number in range(count)])
+    assert sizes - {0} == {1, 2, 4, 64}  # without the BEGIN
+
+
+def test_rows_that_are_there_are_kept_and_not_counted(db: sa.Connection) -> None:
+    keep = Inserts(insert(_things).on_conflict_do_nothing().inline(), _COLUMNS)
+    assert keep.run_each(db, [_thing(number) for number in range(3)]) == 3
+    again = [_thing(number, colour=Colour.RED) for number in range(5)]
+    assert keep.run_each(db, again) == 2
+    assert [row["colour"] for row in _stored(db)] == [Colour.BLUE] * 3 + [Colour.RED] * 2
+
+
+def test_a_row_that_breaks_a_constraint_is_an_error_and_leaves_nothing_behind_a_savepoint(db: sa.Connection) -> None:
+    Appended(_things, _COLUMNS).run_each(db, [_thing(2)])
+    with pytest.raises(sa.exc.IntegrityError), db.begin_nested():
+        Appended(_things, _COLUMNS).run_each(db, [_thing(number) for number in range(4)])
+    assert _stored(db) == [_thing(2)]
+
+
+@pytest.mark.parametrize("more", [[], {}, [1], {"a": 1}, None, "", 0, False])
+def test_json_is_written_as_sqlalchemy_would(db: sa.Connection, more: Any) -> None:
+    Appended(_things, _COLUMNS).run_each(db, [_thing(1, more=more)])
+    db.execute(sa.insert(_things), [_thing(2, more=more)])
+    ours, theirs = db.exec_driver_sql("SELECT more FROM things ORDER BY id").scalars()
+    assert ours == theirs
 
 
 def test_nothing_is_written_as_null(db: sa.Connection) -> None:

@@ -28,6 +28,10 @@ def from_micros(micros: int) -> datetime:
     return EPOCH + micros * MICROSECOND
 
 
+def _micros_of(moment: datetime | None) -> int | None:
+    return None if moment is None else to_micros(moment)
+
+
 class UtcTime(TypeDecorator[datetime]):
     """A time, stored as integer microseconds since 1970 UTC."""
 
@@ -35,7 +39,10 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002  # its signature
-        return None if value is None else to_micros(value)
+        return _micros_of(value)
+
+    def bind_processor(self, dialect: sa.Dialect) -> Any:  # noqa: ARG002
+        return _micros_of  # without the two functions that SQLAlchemy would put around it
 
     def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else from_micros(value)
@@ -68,6 +75,13 @@ class OrderedJsonType(TypeDecorator[Any]):
 
     impl = sa.JSON
     cache_ok = True
+
+    def bind_processor(self, dialect: sa.Dialect) -> Any:
+        write = super().bind_processor(dialect)
+        if write is None or dialect.name != "sqlite":
+            return write
+        empty: dict[Any, Any] = {list: write([]), dict: write({})}  # as most are
+        return lambda given: write(given) if given or given is None else empty.get(type(given)) or write(given)
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:  # noqa: ARG002 - its signature
         return _read_json

@@ -3,6 +3,7 @@
 SQLAlchemy computes at each execution what never changes. For one row found by an index this takes most of the time.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -10,6 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+
+MAX_ROWS = 64
+"""The most rows of one INSERT: 64 exports are 2,048 parameters, of 32,766 that SQLite takes."""
+
+_INSERT = re.compile(r"INSERT( INTO .* VALUES )(\([?, ]+\))(.*)", re.DOTALL)
 
 Values = Mapping[str, Any]
 """The parameters of a statement, or the columns of a row, by name."""
@@ -70,14 +76,15 @@ class Prepared:
         spelled = self._as_of(db)
         _executed(db, spelled.text, spelled.parameters(values))
 
-    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> None:
-        """Run the statement with each of these parameters. Does nothing if there are none."""
+    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> int:
+        """Run the statement with each of these parameters, and return how many rows it wrote."""
         spelled = self._as_of(db)
         given = [spelled.parameters(values) for values in rows]
+        if not given:
+            return 0
         if len(given) == 1:
-            _executed(db, spelled.text, given[0])
-        elif given:
-            _executed(db, spelled.text, given, many=True)
+            return int(_executed(db, spelled.text, given[0], _count))
+        return int(_executed(db, spelled.text, given, _count, many=True))
 
     def all(self, db: sa.Connection, values: Values) -> list[dict[str, Any]]:
         """Return all rows."""
@@ -120,7 +127,39 @@ class Prepared:
         return spelled
 
 
-class Appended(Prepared):
+class Inserts(Prepared):
+    """An INSERT of which several rows are one statement in SQLite.
+
+    Its driver hands over the interpreter's lock for each execution, and then waits for it. If a row breaks a
+    constraint, those before it stay, as they do if each has a statement of its own: the caller has to roll them back.
+    With OR ABORT, the default, SQLite would first copy each page that the statement changes.
+    """
+
+    def __init__(self, insert: Any, columns: Sequence[str]) -> None:
+        """`insert` adds one row, of which it sets these columns and no other ones."""
+        super().__init__(insert, sets=columns)
+        self._texts: dict[int, str] = {}
+
+    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> int:
+        """Add these rows, in their order. Return how many were added."""
+        rows = [*rows]
+        if len(rows) <= 1 or db.dialect.name != "sqlite":
+            return super().run_each(db, rows)
+        spelled, added = self._as_of(db), 0
+        for some in _in_powers(rows):
+            parameters = [value for row in some for value in spelled.parameters(row)]
+            added += _executed(db, self._text(spelled, len(some)), parameters, _count)
+        return added
+
+    def _text(self, spelled: _Spelled, rows: int) -> str:
+        text = self._texts.get(rows)
+        if text is None:
+            into, values, after = _INSERT.fullmatch(spelled.text).groups()  # type: ignore[union-attr]
+            self._texts[rows] = text = f"INSERT OR FAIL{into}{', '.join([values] * rows)}{after}"
+        return text
+
+
+class Appended(Inserts):
     """An INSERT of rows that sets these columns of a table, and no other ones.
 
     PostgreSQL begins each execution of an INSERT with all the rules that a row obeys: for one of `exports` that takes
@@ -128,18 +167,27 @@ class Appended(Prepared):
     """
 
     def __init__(self, table: sa.Table, columns: Sequence[str]) -> None:
-        super().__init__(sa.insert(table).inline(), sets=columns)
+        super().__init__(sa.insert(table).inline(), columns)
         self._table = table.name
 
-    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> None:
-        """Add these rows, in their order."""
+    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> int:
+        """Add these rows, in their order. Return how many were added."""
         rows = [*rows]
-        if len(rows) > 1 and db.dialect.name == "postgresql":
-            spelled = self._as_of(db)
-            names = ", ".join(name for _, name, _ in spelled.asked)
-            _streamed(db, f"COPY {self._table} ({names}) FROM STDIN", map(spelled.values, rows))
-        else:
-            super().run_each(db, rows)
+        if len(rows) <= 1 or db.dialect.name != "postgresql":
+            return super().run_each(db, rows)
+        spelled = self._as_of(db)
+        names = ", ".join(name for _, name, _ in spelled.asked)
+        _streamed(db, f"COPY {self._table} ({names}) FROM STDIN", map(spelled.values, rows))
+        return len(rows)
+
+
+def _in_powers(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
+    """Yield the rows in parts of MAX_ROWS, and of smaller powers of two: so there are few different statements."""
+    start = 0
+    while start < len(rows):
+        size = min(MAX_ROWS, 1 << (len(rows) - start).bit_length() - 1)
+        yield rows[start : start + size]
+        start += size
 
 
 def _split(compiled: Any, dialect: sa.Dialect) -> tuple[Any, Sequence[tuple[Any, str, Process | None]]]:
@@ -167,6 +215,11 @@ def _fetch_nothing(_: Any) -> None:
     """Fetch nothing, for a statement that returns no rows."""
 
 
+def _count(cursor: Any) -> int:
+    """Return how many rows were written."""
+    return int(cursor.rowcount)
+
+
 def _fetch_one(cursor: Any) -> Any:
     return cursor.fetchone()
 
@@ -185,7 +238,7 @@ def _executed(
 ) -> Any:
     """Execute a statement and return what was fetched.
 
-    With `many` the parameters are a list, and nothing is fetched.
+    With `many` the parameters are a list, and no rows can be fetched.
     """
     with _cursor(db, text, parameters) as cursor:
         (cursor.executemany if many else cursor.execute)(text, parameters)

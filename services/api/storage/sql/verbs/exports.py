@@ -1,9 +1,11 @@
 """What callers and operators do with exports."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,7 +26,7 @@ from services.api.storage.sql import transitions as changes
 from services.api.storage.sql.history import history_of
 from services.api.storage.sql.listing import MAX_LOOKED_AT, Listing
 from services.api.storage.sql.places import Places
-from services.api.storage.sql.prepared import Appended, Prepared
+from services.api.storage.sql.prepared import Appended, Inserts, Prepared
 from services.api.storage.sql.rows import EXPORT_COLUMNS, NEW_COLUMNS, Row, new_row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, requests
@@ -61,6 +63,7 @@ _first_with_request_id = (
     .join_from(requests, exports)
     .where(requests.c.tenant == sa.bindparam("of_tenant"), requests.c.request_id == sa.bindparam("of_request"))
 )
+_identified = sa.select(requests.c.export_id).where(requests.c.export_id.in_(sa.bindparam("ids", expanding=True)))
 _queued_by = sa.select(_c.id).where(in_states({State.QUEUED}), _c.tenant == sa.bindparam("of_tenant"))
 _first_queued = _queued_by.order_by(_c.priority.desc(), _c.id).limit(MAX_QUEUE_POSITION)
 
@@ -87,6 +90,7 @@ class ExportVerbs:
         monotonic: Callable[[], float] | None = None,
     ) -> None:
         self._take_request_id = _taking(sql)
+        self._keep_request_id = _keeping(sql)
         self._listing = Listing(sql.dialect, max_looked_at)
         self._history = history_of(sql)
         self._places = Places(monotonic)
@@ -96,15 +100,36 @@ class ExportVerbs:
     def create(self, db: sa.Connection, creations: Sequence[Creation]) -> list[Export | Exception]:
         """Create exports. A ListVerb."""
         new: list[Creation] = []
-        outcomes = [self._created(db, creation, new) for creation in creations]
+        taken = self._taken_together(db, creations)
+        outcomes = [self._created(db, creation, new, taken) for creation in creations]
         self._write(db, new)
         return outcomes
 
-    def _created(self, db: sa.Connection, creation: Creation, new: list[Creation]) -> Export | Exception:
+    def _taken_together(self, db: sa.Connection, creations: Sequence[Creation]) -> Collection[str]:
+        """Take request_ids for the first time, in one statement. Return the ids of the exports that have theirs.
+
+        Of those that come several times, the first one has it; of those of a tenant with quotas, one that has room.
+        They are taken one after the other, as are those that were taken before.
+        """
+        counts = Counter(_key_of(each) for each in creations)
+        once = [each for each in creations if not each.quotas.of_creates and counts[_key_of(each)] == 1]
+        rows = [_taking_of(each.export, each.mark) for each in sorted(once, key=_key_of) if each.mark]
+        if len(rows) <= 1:
+            return ()
+        ids = {row["export_id"] for row in rows}
+        if self._keep_request_id.run_each(db, rows) == len(ids):
+            return ids
+        return {*db.execute(_identified, {"ids": [*ids]}).scalars()}
+
+    def _created(
+        self, db: sa.Connection, creation: Creation, new: list[Creation], taken: Collection[str]
+    ) -> Export | Exception:
         """Add the export to those to be written, or return what its request_id identifies."""
         mark = creation.mark
         try:
-            is_new = self._counted(db, creation, new) if creation.quotas.of_creates else self._is_new(db, creation)
+            is_new = creation.export.id in taken or (
+                self._counted(db, creation, new) if creation.quotas.of_creates else self._is_new(db, creation)
+            )
         except QuotaExceeded as refusal:
             return refusal
         if is_new or mark is None:
@@ -138,15 +163,8 @@ class ExportVerbs:
 
     def _takes(self, db: sa.Connection, export: Export, mark: RequestMark) -> bool:
         """Whether the request_id now identifies this export. False if it identifies another one."""
-        taken = {
-            "tenant": export.tenant,
-            "request_id": mark.request_id,
-            "digest": mark.digest,
-            "export_id": export.id,
-            "create_time": export.create_time,
-            "lapsed": export.create_time - REQUEST_ID_LASTS,
-        }
-        return self._take_request_id.first(db, taken) is not None
+        lapsed = export.create_time - REQUEST_ID_LASTS
+        return self._take_request_id.first(db, {**_taking_of(export, mark), "lapsed": lapsed}) is not None
 
     def made_by(self, db: sa.Connection, tenant: str, mark: RequestMark, now: datetime) -> Export | None:
         row = _taken_by(db, tenant, mark).first()
@@ -242,9 +260,29 @@ def _creating(creation: Creation) -> AuditEntry:
     return of_export(Action.EXPORT_CREATED, creation.export, creation.by, creation.export.create_time)
 
 
+def _key_of(creation: Creation) -> tuple[str, str]:
+    return creation.export.tenant, creation.mark.request_id if creation.mark else ""
+
+
+def _taking_of(export: Export, mark: RequestMark) -> Mapping[str, Any]:
+    """Return the row with which a request_id identifies an export."""
+    return {
+        "tenant": export.tenant,
+        "request_id": mark.request_id,
+        "digest": mark.digest,
+        "export_id": export.id,
+        "create_time": export.create_time,
+    }
+
+
 @cache
 def _taking(sql: Statements) -> Prepared:
     return Prepared(sql.take_request_id, sets=requests.c.keys())
+
+
+@cache
+def _keeping(sql: Statements) -> Inserts:
+    return Inserts(sql.dialect.insert_or_keep(requests).inline(), requests.c.keys())
 
 
 def _taken_by(db: sa.Connection, tenant: str, mark: RequestMark) -> sa.MappingResult:
