@@ -21,12 +21,26 @@ class LocalWatch:
     def __init__(self) -> None:
         self._news = asyncio.Event()
         self._change = asyncio.Event()
+        self._announced: Export | None = None
+        self._is_known = True
 
-    def wake(self, *, changed: bool) -> None:
-        """Wake the watcher: the stored export has changed if `changed`, otherwise only its progress."""
+    def wake(self, *, changed: bool, export: Export | None = None) -> None:
+        """Wake the watcher: the stored export has changed if `changed`, otherwise only its progress.
+
+        `export` is what it has become, if that is known.
+        """
         if changed:
+            self._is_known &= export is not None
+            if export and not (self._announced and self._announced.version > export.version):
+                self._announced = export
             self._change.set()
         self._news.set()
+
+    def announced(self) -> Export | None:
+        """Return what the changes since the last call have made of the export; None if the store must be asked."""
+        announced = self._announced if self._is_known else None
+        self._announced, self._is_known = None, True
+        return announced
 
     async def wait(self, timeout_s: float) -> News:
         """Wait for any news, at most `timeout_s` seconds. Return NONE on a timeout."""
@@ -97,7 +111,7 @@ class LocalAnnouncements:
     def exported(self, export: Export) -> None:
         """Announce that an export has a new version."""
         self._progress.pop(export.id, None)
-        self._wake_watches(export.id, changed=True)
+        self._wake_watches(export.id, changed=True, export=export)
         if export.state in LEASABLE:
             self.work(export.requirement, tenant=export.tenant, kept_from=export.given_back_by)
         elif export.done and self._capped():
@@ -113,9 +127,9 @@ class LocalAnnouncements:
         """Announce that an export was deleted."""
         self._wake_watches(export_id, changed=True)
 
-    def _wake_watches(self, export_id: str, *, changed: bool) -> None:
+    def _wake_watches(self, export_id: str, *, changed: bool, export: Export | None = None) -> None:
         for watch in self._watches.get(export_id, ()):
-            watch.wake(changed=changed)
+            watch.wake(changed=changed, export=export)
 
     def progressed(self, export_id: str, progress: Progress) -> None:
         """Announce the progress that a worker reported on an export."""

@@ -44,6 +44,14 @@ class Watch(Protocol):
         """
         ...
 
+    def announced(self) -> Export | None:
+        """Return what the changes since the last call have made of the export; None if the store must be asked.
+
+        It is not older than the last of these changes. It has no changes that are not announced, such as those of other
+        processes whose hint is under way.
+        """
+        ...
+
 
 class Poll(Protocol):
     """The open poll of one worker that waits for work."""

@@ -236,8 +236,14 @@ class Exports:
                         continue
                     view = await self._view(view.export)
                 else:
-                    view = await self.get(tenant, export_id)
+                    view = await self._changed(tenant, view.export, watch.announced())
                 yield view
+
+    async def _changed(self, tenant: str, last: Export, announced: Export | None) -> View:
+        """Return an export after a change. What was announced is durable, so that it need not be read again."""
+        if announced is None or announced.version < last.version:
+            return await self.get(tenant, last.id)
+        return await self._view(announced)
 
     async def cancel(self, tenant: str, export_id: str, *, only_if_queued: bool) -> View:
         """Cancel an export that is not done. Raises ExportNotFound, IllegalTransition, NotQueued."""

@@ -1,8 +1,13 @@
+from dataclasses import replace
+
+import pytest
+
 from services.api.live.announcements import LocalAnnouncements
 from services.api.ports.live import News
 from services.contract.capabilities import Capabilities, Requirement
 from services.contract.job import Directive, Hint
 from services.contract.outcome import Phase, Progress
+from tests.ports.samples import new_export
 
 SHOP = Requirement(frozenset({"rows/sql/shop"}))
 CAN_SHOP, CAN_FLIGHTS = Capabilities(SHOP.needs), Capabilities(frozenset({"rows/csv/flights"}))
@@ -132,3 +137,26 @@ async def test_a_change_is_seen_while_reports_are_held_back() -> None:
         announcements.deleted("e")
         assert await watch.changes_within(1)
         assert await watch.wait(1) is News.CHANGE
+
+
+async def test_a_watcher_gets_the_latest_change_that_was_announced_and_gets_it_once() -> None:
+    announcements, export = LocalAnnouncements(), new_export()
+    second, third = (replace(export, version=export.version + more) for more in (1, 2))
+    with announcements.watch(export.id) as watch:
+        for each in (second, third, second):
+            announcements.exported(each)
+        assert await watch.wait(1) is News.CHANGE
+        assert watch.announced() == third
+        assert watch.announced() is None
+
+
+@pytest.mark.parametrize("unknown_last", [True, False])
+async def test_a_watcher_must_look_after_a_change_of_which_only_the_id_is_known(*, unknown_last: bool) -> None:
+    announcements, export = LocalAnnouncements(), new_export()
+    both = [lambda: announcements.exported(export), lambda: announcements.deleted(export.id)]
+    with announcements.watch(export.id) as watch:
+        for announce in both if unknown_last else reversed(both):
+            announce()
+        assert watch.announced() is None
+        announcements.exported(export)
+        assert watch.announced() == export

@@ -246,3 +246,30 @@ async def test_files_of_a_lost_lease_that_were_swept_are_no_mismatch_of_stores(a
     await api.artifacts.remove(artifact_prefix(job.lease))
     with pytest.raises(LeaseLost):
         await api.jobs.complete(job.lease, built)
+
+
+async def test_a_watcher_is_shown_a_change_that_was_announced_without_a_look_at_the_store(
+    api: UseCases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = (await api.create()).export
+    watch = api.exports.watch("acme", export.id)
+    assert (await anext(watch)).export.state is State.QUEUED
+
+    async def placed(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(api.store.exports, "placed", placed)
+    job = await api.lease()
+    assert (await anext(watch)).export.state is State.PROCESSING
+    await api.jobs.complete(job.lease, api.built(job))
+    assert (await anext(watch)).export.file is not None
+
+
+async def test_a_watcher_is_not_shown_an_announcement_that_is_older_than_what_it_has_seen(api: UseCases) -> None:
+    export = (await api.create()).export
+    job = await api.lease()
+    watch = api.exports.watch("acme", export.id)
+    assert (await anext(watch)).export.state is State.PROCESSING
+    api.announcements.exported(export)
+    assert (await anext(watch)).export.state is State.PROCESSING
+    await api.jobs.complete(job.lease, api.built(job))

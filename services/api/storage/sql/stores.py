@@ -102,7 +102,7 @@ class SqlExportStore:
 
     async def queue_position(self, export: Export) -> int:
         known = self._verbs.known_position(export)
-        return known if known is not None else await self._db.read(lambda db: self._verbs.queue_position(db, export))
+        return known if known is not None else await self._db.read_listed(self._verbs.queue_positions, export)
 
     async def first_queued(self, tenant: str) -> list[str]:
         return await self._db.read(lambda db: self._verbs.first_queued(db, tenant))

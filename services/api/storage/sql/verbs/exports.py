@@ -249,8 +249,9 @@ class ExportVerbs:
         """Return the position without asking the database; None if it must be asked."""
         return self._places.known(export) if export.state is State.QUEUED else 0
 
-    def queue_position(self, db: sa.Connection, export: Export) -> int:
-        return self._places.of(db, export) if export.state is State.QUEUED else 0
+    def queue_positions(self, db: sa.Connection, exports: Sequence[Export]) -> list[int]:
+        """Return the positions of exports. A ListVerb."""
+        return self._places.of_each(db, exports)
 
     def first_queued(self, db: sa.Connection, tenant: str) -> list[str]:
         return [*db.execute(_first_queued, {"of_tenant": tenant}).scalars()]
