@@ -52,11 +52,19 @@ def made(root: Path, steps: Sequence[str]) -> Iterator[list[int]]:
         descriptors = [os.open(root, _LISTED & ~os.O_NOFOLLOW)]
         opened.callback(os.close, descriptors[0])
         for step in steps:
-            with suppress(FileExistsError):
-                os.mkdir(step, 0o700, dir_fd=descriptors[-1])
-            descriptors.append(os.open(step, _LISTED, dir_fd=descriptors[-1]))
+            descriptors.append(_folder_made(step, descriptors[-1]))
             opened.callback(os.close, descriptors[-1])
         yield descriptors
+
+
+def _folder_made(name: str, parent: int) -> int:
+    """Open a folder, and make it if it is missing. Nothing is written for one that is there."""
+    try:
+        return os.open(name, _LISTED, dir_fd=parent)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=parent)
+        return os.open(name, _LISTED, dir_fd=parent)
 
 
 def open_file(root: Path, steps: Sequence[str], *, other_names: bool = False) -> int:

@@ -1,11 +1,11 @@
 """The main function of a child: it works on one order after the other until its supervisor ends."""
 
-import gc
 import os
 import select
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -47,15 +47,16 @@ def main(
     garbage.spare_present()
     report = Teller(tell)
     orders.send(READY)
+    leftovers = garbage.Leftovers()
     while True:
         try:
             order = orders.recv()
-            taken = stages.begin()
+            taken, began = stages.begin(), time.monotonic()
             outcome = _outcome(run, order, report)
             orders.send(Answer(outcome, stderr.lost_lines(), tuple(taken)))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
-        gc.collect()  # free the memory of an attempt before the next one begins
+        leftovers.of_work(time.monotonic() - began)  # the memory of an attempt is freed before the next one begins
 
 
 def _outcome(run: Run, order: Work, report: Report) -> Outcome | Shown:

@@ -26,6 +26,9 @@ Leading blanks are included because some spreadsheets trim them, and U+FEFF beca
 file.
 """
 
+FEW_CELLS = 1024
+"""So many values are joined here sooner than polars has begun."""
+
 _COMMON = CsvDialect()
 
 
@@ -72,6 +75,8 @@ class CsvWriter(LineWriter):
     def _text(self, cells: list[Cells], losses: Losses) -> list[memoryview]:
         if len(cells) == 1 and not self._dialect.null_text:
             losses.add(WarningCode.NULL_AS_EMPTY_LINE, cells[0].values.null_count())
+        if len(cells) * len(cells[0].values) <= FEW_CELLS and not self._careful:
+            return [_by_hand([self._plain(c, losses) for c in cells], self._dialect)]
         frame = pl.DataFrame([self._field(c, losses).alias(str(i)) for i, c in enumerate(cells)])
         return [_quickly(frame, self._dialect)] if self._is_quick(frame) else self._carefully(frame)
 
@@ -94,9 +99,11 @@ class CsvWriter(LineWriter):
         return blocks_of(ended.select(pl.concat_str(pl.all(), separator=dialect.delimiter)).to_series())
 
     def _field(self, cells: Cells, losses: Losses) -> pl.Series:
-        """Return a column's values, not yet quoted."""
-        if cells.spec.type.kind in self._as_they_are:
-            return cells.values
+        """Return a column's values, not yet quoted. Those of some kinds are not texts."""
+        return cells.values if cells.spec.type.kind in self._as_they_are else self._plain(cells, losses)
+
+    def _plain(self, cells: Cells, losses: Losses) -> pl.Series:
+        """Return a column's values as texts, not yet quoted."""
         kind = cells.spec.type.kind
         if self._dialect.local_times and kind is Kind.TIMESTAMP:
             return self._local_time(cells)
@@ -121,6 +128,27 @@ def _header_line(headers: tuple[str, ...], dialect: CsvDialect) -> tuple[bytes, 
         texts = guarded(texts, losses)
     line = dialect.delimiter.join(quoted(texts, dialect))
     return f"{line}{dialect.line_terminator.value}".encode(), losses.counts[WarningCode.FORMULA_ESCAPED]
+
+
+def _by_hand(columns: list[pl.Series], dialect: CsvDialect) -> memoryview:
+    """Return the lines of texts, of which there are few: polars would take longer to begin."""
+    special = _special(dialect)
+    null_text, end = dialect.null_text, dialect.line_terminator.value
+
+    def field(text: str | None) -> str:
+        if text is None:
+            return null_text
+        if text in ("", null_text) or special.search(text):
+            return '"' + text.replace('"', '""') + '"'
+        return text
+
+    lines = zip(*(map(field, texts.to_list()) for texts in columns), strict=True)
+    return memoryview("".join(dialect.delimiter.join(line) + end for line in lines).encode())
+
+
+@lru_cache(maxsize=64)
+def _special(dialect: CsvDialect) -> re.Pattern[str]:
+    return re.compile(f'["\r\n{re.escape(dialect.delimiter)}]')
 
 
 def _quickly(frame: pl.DataFrame, dialect: CsvDialect) -> memoryview:

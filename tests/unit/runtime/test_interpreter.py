@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from services.runtime.interpreter import garbage
 from services.runtime.interpreter.imports import without
 from services.worker.child.entry import MODULES
 from tests.tiers import deep
@@ -45,3 +46,16 @@ def test_collections_are_rare_while_a_process_starts_and_skip_what_the_start_has
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert told.stdout.split() == ["0", "True", "True", "10000"]
     assert gc.isenabled()
+
+
+def test_what_work_leaves_is_collected_after_each_that_lasted_and_after_some_short_ones(monkeypatch) -> None:
+    collected: list[None] = []
+    monkeypatch.setattr(garbage.gc, "collect", lambda: collected.append(None))
+    leftovers = garbage.Leftovers()
+    leftovers.of_work(1.0)
+    assert len(collected) == 1
+    for _ in range(garbage.Leftovers.SHORT_ONES - 1):
+        leftovers.of_work(0.01)
+    assert len(collected) == 1
+    leftovers.of_work(0.01)
+    assert len(collected) == 2

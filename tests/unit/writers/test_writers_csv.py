@@ -12,6 +12,8 @@ from tests.budget import examples
 from tests.unit.writers.plain_model import PARSERS, same
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, TEXTS, counts, text_columns, written
 
+pytestmark = pytest.mark.usefixtures("few_cells")
+
 
 def parsed(content: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))

@@ -16,6 +16,8 @@ from services.worker.writers.csv import CsvWriter
 from tests.budget import examples
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, TEXTS, batch_of, counts, text_columns, written
 
+pytestmark = pytest.mark.usefixtures("few_cells")
+
 NUMBERS = (
     ColumnSpec("t", "t", "t", ColumnType(Kind.TEXT)),
     ColumnSpec("i", "i", "i", ColumnType(Kind.INTEGER)),
