@@ -39,7 +39,7 @@ from services.api.rpc.links.link_service import LinkServicer
 from services.api.rpc.links.pace import LinkPace
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.pages import Pages
-from services.api.rpc.queue_service import JobQueueServicer
+from services.api.rpc.queue.queue_service import JobQueueServicer
 from services.api.rpc.server import Gates, Listening, Servers, Servicers
 from services.api.secrets.keys import KeyDigests
 from services.api.secrets.page_tokens import PageTokens
@@ -401,7 +401,7 @@ class _Parts:
             OperatorServicer(exports, self._operations(), AuditLists(self._store.audit, pages), pages),
             KeyServicer(Keys(self._store.keys, self._digests, self._world.clock), pages),
             LinkServicer(links, linked, pages, pace),
-            JobQueueServicer(jobs, self.live.preview_desk),
+            JobQueueServicer(jobs, self.live.preview_desk, self._tracer),
         )
         return Servers(
             servicers,

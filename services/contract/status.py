@@ -98,6 +98,11 @@ def to_status(error: errors.ExportdError, request_id: str = "") -> grpc.Status:
     return _paced(rpc_status.to_status(rich), error)
 
 
+def code_of(error: errors.ExportdError) -> grpc.StatusCode:
+    """Return the code of the status with which a call ends that is refused with this error."""
+    return grpc.StatusCode[code_pb2.Code.Name(CODES[type(error)])]
+
+
 def _paced(status: grpc.Status, error: errors.ExportdError) -> grpc.Status:
     """Add the delay to the trailing metadata.
 

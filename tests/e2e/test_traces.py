@@ -26,7 +26,7 @@ SERVICE = "exportd.v1.ExportService"
 QUEUE = "exportd.queue.v1.JobQueueService"
 COMPLETION = f"{QUEUE}/CompleteJobs"
 STAGES = ("read", "write", "package", "upload")
-WHOLE = ("queue", "attempt", "confirm", *STAGES, "report", COMPLETION, "download")
+WHOLE = ("queue", "attempt", *STAGES, "report", COMPLETION, "complete", "download")
 
 
 @pytest.fixture
@@ -86,19 +86,21 @@ async def test_a_trace_has_the_whole_life_of_an_export(traced: House, collector:
     await downloaded(traced, made.id, tmp_path)
     spans = await asyncio.to_thread(collector.wait_for, TRACE_ID, f"{SERVICE}/CreateExport", *WHOLE)
     root = f"{SERVICE}/CreateExport"
-    below_attempt = dict.fromkeys(("confirm", *STAGES, "report"), "attempt")
+    below_attempt = dict.fromkeys((*STAGES, "report"), "attempt")
     assert tree(spans) == {
         root: SPAN_ID,
         **dict.fromkeys(("queue", "attempt", "download"), root),
         **below_attempt,
-        COMPLETION: "report",
+        **dict.fromkeys((COMPLETION, "complete"), "report"),
     }
     of = {span.name: span for span in spans}
     assert {of[name].service for name in ("attempt", *below_attempt)} == {"exportd-worker"}
-    assert {of[name].service for name in (root, "queue", "download", COMPLETION)} == {"exportd-api"}
+    assert {of[name].service for name in (root, "queue", "download", COMPLETION, "complete")} == {"exportd-api"}
     assert of["attempt"].attributes["exportd.outcome"] == "completed"
     assert of["attempt"].attributes["exportd.rows"] == await rows_of(traced, made.id)
-    assert {of[name].attributes["exportd.export.id"] for name in (root, "queue", "attempt", "download")} == {made.id}
+    assert {
+        of[name].attributes["exportd.export.id"] for name in (root, "queue", "attempt", "complete", "download")
+    } == {made.id}
     assert not any(span.has_failed for span in spans)
     assert of["queue"].end_ns <= of["attempt"].end_ns
     assert all(of["attempt"].begin_ns <= of[name].begin_ns <= of[name].end_ns for name in below_attempt)
@@ -123,7 +125,7 @@ async def test_a_killed_worker_leaves_one_trace_with_its_lost_attempt(
     traced.worker(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
     await downloaded(traced, made.id, tmp_path)
     alone = f"{QUEUE}/CompleteJob"  # the file is large
-    seen = (alone if name == COMPLETION else name for name in WHOLE)
+    seen = (alone if name == COMPLETION else name for name in WHOLE if name != "complete")
     spans = await asyncio.to_thread(collector.wait_for, TRACE_ID, *seen, "lease expired")
     root = next(span for span in spans if span.name == f"{SERVICE}/CreateExport")
     (lost,) = (span for span in spans if span.name == "lease expired")

@@ -16,11 +16,12 @@ from services.api.rpc.call import about
 from services.api.rpc.gate import Gate
 from services.api.rpc.metadata import Context, metadata
 from services.api.rpc.open_calls import OpenCalls
+from services.api.rpc.refusals import refusal_of
 from services.api.rpc.tracing.calls import note_call, note_refusal
 from services.api.world import World
 from services.contract import status
-from services.contract.errors import ExportdError, Fenced, Internal, InvalidRequest, Overloaded, Violation
-from services.runtime import logs, shortage
+from services.contract.errors import ExportdError, Fenced, InvalidRequest, Violation
+from services.runtime import logs
 from services.runtime.tracing.context import TRACEPARENT, log_fields
 from services.runtime.tracing.serving import NOT_TRACED, Serving
 from services.runtime.tracing.tracer import Span
@@ -222,17 +223,9 @@ def _readable(request: Any) -> Any:
 
 def _as_ours(raised: BaseException, request_id: str) -> ExportdError | None:
     """Return the error for the caller; None if the call itself was cancelled, so that nobody reads the answer."""
-    if isinstance(raised, ExportdError):
-        if raised.__cause__ is not None:  # the cause is not sent to the caller
-            logs.get().warning("call_refused", reason=raised.reason, exc_info=raised.__cause__)
-        return raised
     task = asyncio.current_task()
     if isinstance(raised, asyncio.CancelledError) and task is not None and task.cancelling():
         return None
     if not isinstance(raised, (Exception, asyncio.CancelledError)):
         return None
-    if short := shortage.named(raised):
-        logs.get().error("overloaded", short_of=short, cause=logs.outline(raised))
-        return Overloaded()
-    logs.get().exception("call_failed", exc_info=raised)
-    return Internal(request_id)
+    return refusal_of(raised, request_id)

@@ -26,7 +26,7 @@ from services.api.rpc.interceptor import CallInterceptor
 from services.api.rpc.key_service import KeyServicer
 from services.api.rpc.links.link_service import LinkServicer
 from services.api.rpc.operator_service import OperatorServicer
-from services.api.rpc.queue_service import JobQueueServicer
+from services.api.rpc.queue.queue_service import JobQueueServicer
 from services.api.world import World
 from services.runtime.channels import MAX_QUEUE_MESSAGE_BYTES, MAX_REQUEST_BYTES, server_options
 from services.runtime.startup import CannotListen

@@ -19,6 +19,7 @@ class SpanName(StrEnum):
     PACKAGE = "package"
     UPLOAD = "upload"
     REPORT = "report"
+    COMPLETE = "complete"
     LEASE_EXPIRED = "lease expired"
     NOTIFY = "notify"
     DOWNLOAD = "download"

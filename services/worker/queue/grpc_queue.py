@@ -19,7 +19,7 @@ from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, Lea
 from services.contract.outcome import Built, Failure
 from services.contract.preview import Preview, Previewed
 from services.runtime import channels, logs
-from services.runtime.tracing.context import outgoing
+from services.runtime.tracing.context import current_text, outgoing
 from services.worker.queue.completions import OUTCOME_S, Completions
 from services.worker.queue.credentials import IN_THE_CLEAR, QueueCredentials
 from services.worker.queue.unreachable import SILENCE_S, QueueUnreachable, translated
@@ -105,6 +105,7 @@ class GrpcQueue:
             artifact=codec.artifact_to_pb(built.artifact),
             stats=codec.stats_to_pb(built.stats),
             attachments_artifact=codec.artifact_to_pb(built.attachments) if built.attachments else None,
+            traceparent=current_text(),
         )
         await self._completions.complete(request, self._metadata())
 

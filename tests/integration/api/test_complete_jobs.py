@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.ports.artifacts import Content
-from services.api.rpc.queue_fields import MAX_COMPLETED_JOBS
+from services.api.rpc.queue.fields import MAX_COMPLETED_JOBS
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.runtime import logs
 from tests.integration.api.conftest import Api, Worker

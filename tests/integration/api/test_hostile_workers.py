@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2, operator_service_pb2
 from services.api.domain.keys import Holder, Scope
-from services.api.rpc.queue_fields import RULES
+from services.api.rpc.queue.fields import RULES
 from services.api.settings import ApiSettings
 from services.api.usecases.keys import Keys, NewKey
 from services.api.world import World

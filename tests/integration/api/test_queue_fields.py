@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2
-from services.api.rpc.queue_fields import MAX_MESSAGE_CHARACTERS, RULES, check
+from services.api.rpc.queue.fields import MAX_MESSAGE_CHARACTERS, RULES, check
 from services.contract.errors import InvalidRequest
 
 EXPORT, LEASE, WORKER = "0189d3b0-0000-7000-8000-000000000000", "0" * 32, "0189d3b0-0000-4000-8000-000000000000"

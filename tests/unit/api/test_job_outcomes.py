@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.api.rpc.queue_service import outcome_to_pb, outcomes_of
+from services.api.rpc.queue.completions import outcome_to_pb, outcomes_of
 from services.contract.errors import ExportdError, Internal, LeaseLost, Overloaded
 
 

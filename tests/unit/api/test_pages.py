@@ -19,7 +19,7 @@ from services.api.domain.notifications import MAX_OUTCOME_CHARACTERS, MAX_TRIES_
 from services.api.requests.plan import MAX_LABEL_BYTES, MAX_LABELS
 from services.api.rpc.encode import MAX_LIST_ITEMS
 from services.api.rpc.pages import MAX_PAGE_BYTES, MAX_PAGE_SIZE, Asked, Pages, fetched_from
-from services.api.rpc.queue_fields import MAX_PREVIEW_BYTES
+from services.api.rpc.queue.fields import MAX_PREVIEW_BYTES
 from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.server_keys import ServerKeys
 from services.contract.errors import InvalidRequest

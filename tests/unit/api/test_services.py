@@ -6,7 +6,7 @@ from exportd.queue.v1 import job_queue_service_pb2
 from exportd.v1 import export_service_pb2, operator_service_pb2
 from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.operator_service import OperatorServicer
-from services.api.rpc.queue_service import JobQueueServicer
+from services.api.rpc.queue.queue_service import JobQueueServicer
 
 SERVED = [
     (export_service_pb2.DESCRIPTOR.services_by_name["ExportService"], ExportServicer),

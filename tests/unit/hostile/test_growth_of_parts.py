@@ -8,7 +8,8 @@ import pytest
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2
 from exportd.v1 import export_service_pb2 as pb2
-from services.api.rpc import decode, queue_fields, unknown_fields
+from services.api.rpc import decode, unknown_fields
+from services.api.rpc.queue import fields
 from services.runtime import logs
 from tests.integration.api.test_queue_fields import EXPORT, LEASE, WORKER, artifact
 from tests.unit.hostile.parsers import planned, wide_catalog
@@ -51,17 +52,13 @@ PARTS: dict[str, Callable[[int], object]] = {
     "unknown fields": lambda n: unknown_fields.refuse(with_unknown(n)),
     "labels of a list": lambda n: decode.export_filter(pb2.ListExportsRequest(labels={f"a{i}": "b" for i in range(n)})),
     "states of a list": lambda n: decode.export_filter(pb2.ListExportsRequest(states=[1] * n)),
-    "entries": lambda n: queue_fields.check(
-        completion(entries=[{"name": f"a/{i}.pdf"} for i in range(n)], entry_count=n)
-    ),
-    "warnings": lambda n: queue_fields.check(completion(warnings=[{"code": "A", "count": 1} for _ in range(n)])),
-    "leases": lambda n: queue_fields.check(queue_pb2.HeartbeatRequest(worker_id=WORKER, leases=held(n))),
-    "rows": lambda n: queue_fields.check(queue_pb2.FinishPreviewRequest(preview_id=WORKER, rows=['{"a": [1]}'] * n)),
-    "a row": lambda n: queue_fields.check(queue_pb2.FinishPreviewRequest(preview_id=WORKER, rows=[f"[{'[],' * n}[]]"])),
-    "a deep row": lambda n: queue_fields.check(queue_pb2.FinishPreviewRequest(preview_id=WORKER, rows=["[" * n])),
-    "a name with many steps": lambda n: queue_fields.check(
-        completion(entries=[{"name": "a/" * n + "b"}], entry_count=1)
-    ),
+    "entries": lambda n: fields.check(completion(entries=[{"name": f"a/{i}.pdf"} for i in range(n)], entry_count=n)),
+    "warnings": lambda n: fields.check(completion(warnings=[{"code": "A", "count": 1} for _ in range(n)])),
+    "leases": lambda n: fields.check(queue_pb2.HeartbeatRequest(worker_id=WORKER, leases=held(n))),
+    "rows": lambda n: fields.check(queue_pb2.FinishPreviewRequest(preview_id=WORKER, rows=['{"a": [1]}'] * n)),
+    "a row": lambda n: fields.check(queue_pb2.FinishPreviewRequest(preview_id=WORKER, rows=[f"[{'[],' * n}[]]"])),
+    "a deep row": lambda n: fields.check(queue_pb2.FinishPreviewRequest(preview_id=WORKER, rows=["[" * n])),
+    "a name with many steps": lambda n: fields.check(completion(entries=[{"name": "a/" * n + "b"}], entry_count=1)),
     "a line of the log": lambda n: logs.cut({"event": "e", "many": [{"a": ["b"] * n}] * n}),
 }
 

@@ -523,10 +523,13 @@ class CompleteJobRequest(_message.Message):
     ARTIFACT_FIELD_NUMBER: _builtins.int
     STATS_FIELD_NUMBER: _builtins.int
     ATTACHMENTS_ARTIFACT_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
     """The export."""
     lease_id: _builtins.str
     """The lease under which it was built."""
+    traceparent: _builtins.str
+    """In a call for several jobs: the W3C `traceparent` that CompleteJob would have in its metadata. Empty: none. One that is not valid is ignored."""
     @_builtins.property
     def artifact(self) -> Global___Artifact:
         """The file, durable in the store."""
@@ -547,10 +550,11 @@ class CompleteJobRequest(_message.Message):
         artifact: Global___Artifact | None = ...,
         stats: Global___RunStats | None = ...,
         attachments_artifact: Global___Artifact | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attachments_artifact", b"attachments_artifact", "stats", b"stats"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attachments_artifact", b"attachments_artifact", "export_id", b"export_id", "lease_id", b"lease_id", "stats", b"stats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attachments_artifact", b"attachments_artifact", "export_id", b"export_id", "lease_id", b"lease_id", "stats", b"stats", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

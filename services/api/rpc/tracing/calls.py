@@ -46,6 +46,16 @@ def note_call(span: Span, code: str) -> None:
 
 def note_refusal(span: Span, code: grpc.StatusCode, reason: str) -> None:
     """Note the status and the reason of a call that was refused."""
-    span.note({Attribute.RPC_STATUS: code.name, Attribute.REASON: reason})
-    if code in _FAILURES:
+    span.note(of_refusal(code, reason))
+    if is_failure(code):
         span.fail(reason)
+
+
+def of_refusal(code: grpc.StatusCode, reason: str) -> dict[Attribute, Value]:
+    """Return the attributes of a refusal."""
+    return {Attribute.RPC_STATUS: code.name, Attribute.REASON: reason}
+
+
+def is_failure(code: grpc.StatusCode) -> bool:
+    """Tell whether a refusal with this code is a failure of the server, and no answer to a wrong request."""
+    return code in _FAILURES

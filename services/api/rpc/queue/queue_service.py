@@ -1,9 +1,8 @@
 """JobQueueService over gRPC: decode, call, encode."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import time
 from datetime import timedelta
-from typing import TypeVar
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc
@@ -11,17 +10,16 @@ from services.api.ports.live import PreviewDesk
 from services.api.rpc.gate import REACH
 from services.api.rpc.limits import Limit
 from services.api.rpc.metadata import Context
-from services.api.rpc.queue_fields import check
-from services.api.usecases.jobs import MAX_WAIT_S, Inspected, Jobs
-from services.contract import codec, status
+from services.api.rpc.queue.completions import Completions, outcome_to_pb
+from services.api.rpc.queue.fields import check
+from services.api.rpc.queue.parse import built_of, known
+from services.api.usecases.jobs import MAX_WAIT_S, Jobs
+from services.contract import codec
 from services.contract.capabilities import EVERYTHING, Capabilities
-from services.contract.errors import ExportdError, Internal, InvalidRequest, Overloaded, Violation
+from services.contract.errors import ExportdError
 from services.contract.job import Job, LeaseRef
-from services.contract.outcome import Built
-from services.runtime import logs, shortage
-
-M = TypeVar("M")
-T = TypeVar("T")
+from services.runtime import logs
+from services.runtime.tracing.tracer import NO_TRACER, Tracer
 
 MAX_POLLS = 1024
 MAX_POLLS_OF_WORKER = 16
@@ -36,8 +34,9 @@ LOOK_S = 0.02
 class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     """Implements JobQueueService."""
 
-    def __init__(self, jobs: Jobs, preview_desk: PreviewDesk) -> None:
+    def __init__(self, jobs: Jobs, preview_desk: PreviewDesk, tracer: Tracer = NO_TRACER) -> None:
         self._jobs = jobs
+        self._completions = Completions(jobs, tracer)
         self._preview_desk = preview_desk
         self._polls = Limit("poll", MAX_POLLS, MAX_POLLS_OF_WORKER)
         self._askers = Limit("preview poll", MAX_POLLS, MAX_POLLS_OF_WORKER)
@@ -56,7 +55,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         check(request)
         answer = await self._jobs.heartbeat(
             request.worker_id,
-            [_known("leases", codec.report_from_pb, report) for report in request.leases],
+            [known("leases", codec.report_from_pb, report) for report in request.leases],
             request.free_slots,
             draining=request.draining,
             problems=tuple(codec.problem_from_pb(problem) for problem in request.problems),
@@ -77,7 +76,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         self, request: queue_pb2.CompleteJobRequest, context: Context
     ) -> queue_pb2.CompleteJobResponse:
         check(request)
-        built = _built(request)
+        built = built_of(request)
         logs.bind(rows=built.stats.rows_written, bytes=built.artifact.size_bytes)
         await self._jobs.complete(_lease(request), built)
         return queue_pb2.CompleteJobResponse()
@@ -87,12 +86,14 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     ) -> queue_pb2.CompleteJobsResponse:
         check(request)
         logs.bind(worker_id=request.worker_id, completed={job.export_id: job.lease_id for job in request.jobs})
-        inspecting = asyncio.ensure_future(outcomes_of([self._inspected(job) for job in request.jobs]))
+        began_ns = time.time_ns()
+        inspecting = asyncio.ensure_future(self._completions.inspected(request.jobs))
         try:
             await asyncio.wait([inspecting], timeout=LOOK_S)  # then completions and claim are one transaction
-            outcomes, jobs = await asyncio.gather(self._published(inspecting), self._next_jobs(request))
+            outcomes, jobs = await asyncio.gather(self._completions.published(inspecting), self._next_jobs(request))
         finally:
             inspecting.cancel()  # if the worker has gone
+        self._completions.trace(request.jobs, outcomes, began_ns)
         self._jobs.count_fenced("CompleteJobs", outcomes)
         logs.bind(
             refused={job.export_id: each.reason for job, each in zip(request.jobs, outcomes, strict=True) if each},
@@ -101,17 +102,6 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         return queue_pb2.CompleteJobsResponse(
             outcomes=[outcome_to_pb(each) for each in outcomes], jobs=[codec.job_to_pb(job) for job in jobs]
         )
-
-    async def _inspected(self, request: queue_pb2.CompleteJobRequest) -> Inspected:
-        check(request)
-        return await self._jobs.inspected(LeaseRef(request.export_id, request.lease_id), _built(request))
-
-    async def _published(self, inspecting: Awaitable[Sequence[Inspected | ExportdError]]) -> list[ExportdError | None]:
-        """Complete what could be inspected. Return for each job why it was refused; None if it was not."""
-        inspected = await inspecting
-        ready = [each for each in inspected if isinstance(each, Inspected)]
-        published = iter(await outcomes_of([self._jobs.publish(each) for each in ready]))
-        return [next(published) if isinstance(each, Inspected) else each for each in inspected]
 
     async def _next_jobs(self, request: queue_pb2.CompleteJobsRequest) -> list[Job]:
         """Return the next jobs. None if the poll is refused: LeaseJobs says why."""
@@ -126,7 +116,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
 
     async def FailJob(self, request: queue_pb2.FailJobRequest, context: Context) -> queue_pb2.FailJobResponse:
         check(request)
-        retry_after = _known("retry_after", codec.duration_from_pb, request.retry_after)
+        retry_after = known("retry_after", codec.duration_from_pb, request.retry_after)
         latest = min(retry_after, MAX_RETRY_AFTER) if request.HasField("retry_after") else None
         failure = codec.failure_from_pb(request.failure, latest)
         logs.bind(failure=failure.code)
@@ -164,15 +154,6 @@ def _can(poll: queue_pb2.LeaseJobsRequest | queue_pb2.NextPoll) -> Capabilities:
     return REACH.get().limiting(can)
 
 
-def _built(request: queue_pb2.CompleteJobRequest) -> Built:
-    separate = request.attachments_artifact if request.HasField("attachments_artifact") else None
-    return Built(
-        artifact=codec.artifact_from_pb(request.artifact),
-        stats=_known("stats", codec.stats_from_pb, request.stats),
-        attachments=codec.artifact_from_pb(separate) if separate else None,
-    )
-
-
 def _lease(request: queue_pb2.CompleteJobRequest | queue_pb2.FailJobRequest) -> LeaseRef:
     logs.bind(export_id=request.export_id, lease_id=request.lease_id)
     return LeaseRef(request.export_id, request.lease_id)
@@ -182,45 +163,5 @@ def _wait_s(request: queue_pb2.LeaseJobsRequest | queue_pb2.TakePreviewRequest, 
     """Return the requested wait in seconds, at most 25 s, and short enough to answer before the caller's deadline."""
     left = context.time_remaining()
     latest = MAX_WAIT_S if left is None else max(0.0, left - ANSWER_BEFORE_DEADLINE_S)
-    requested = _known("wait", codec.duration_from_pb, request.wait).total_seconds()
+    requested = known("wait", codec.duration_from_pb, request.wait).total_seconds()
     return min(requested, MAX_WAIT_S, latest)
-
-
-def _known(field: str, parse: Callable[[M], T], message: M) -> T:
-    """Parse a part of a request. Raises InvalidRequest for values that this version does not know."""
-    try:
-        return parse(message)
-    except (ValueError, OverflowError) as unknown:
-        raise InvalidRequest((Violation(field, str(unknown)),)) from None
-
-
-# ---- what became of each job of a call for several
-
-
-async def outcomes_of(works: Sequence[Awaitable[T]]) -> list[T | ExportdError]:
-    """Do all work at the same time. Return the result of each item, or why it was refused.
-
-    A defect in one item is the refusal of that item.
-    """
-    done = await asyncio.gather(*works, return_exceptions=True)
-    return [_refusal(each) if isinstance(each, BaseException) else each for each in done]
-
-
-def outcome_to_pb(refused: ExportdError | None) -> queue_pb2.JobOutcome:
-    """Return an outcome as a message."""
-    if refused is None:
-        return queue_pb2.JobOutcome()
-    message = status.cut(str(refused), status.MAX_MESSAGE_BYTES)
-    return queue_pb2.JobOutcome(reason=refused.reason, message=message, metadata=status.cut_metadata(refused))
-
-
-def _refusal(raised: BaseException) -> ExportdError:
-    if isinstance(raised, ExportdError):
-        if raised.__cause__ is not None:  # the cause is not sent to the worker
-            logs.get().warning("call_refused", reason=raised.reason, exc_info=raised.__cause__)
-        return raised
-    if short := shortage.named(raised):
-        logs.get().error("overloaded", short_of=short, cause=logs.outline(raised))
-        return Overloaded()
-    logs.get().exception("call_failed", exc_info=raised)
-    return Internal(str(logs.bound().get("request_id", "")))

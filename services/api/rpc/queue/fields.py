@@ -161,6 +161,7 @@ RULES: Mapping[str, Rule] = {
     "CompleteJobRequest.artifact": _ANY,
     "CompleteJobRequest.stats": _ANY,
     "CompleteJobRequest.attachments_artifact": _ANY,
+    "CompleteJobRequest.traceparent": _ANY,
     "CompleteJobsRequest.worker_id": _UUID,
     "CompleteJobsRequest.jobs": Rule(lambda _: "", least=1, most=MAX_COMPLETED_JOBS, apart=True),
     "CompleteJobsRequest.next": _ANY,

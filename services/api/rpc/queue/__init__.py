@@ -1,0 +1,1 @@
+"""JobQueueService: the calls of workers."""
