@@ -38,12 +38,14 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
     """Return the export as a resource. Lists of exports leave out the entries of ZIPs."""
     resource = view.export
     expired = resource.file is not None and resource.file.expired(view.now)
+    created, updated = resource.create_time, resource.update_time
+    create_time = timestamp_to_pb(created)
     return export_pb2.Export(
         id=resource.id,
         uri=resource.uri,
         type=resource.type,
         format=format_to_pb(resource.format),
-        file_types=resource.file_types,
+        file_types=resource.file_types or None,
         state=enum_to_pb(export_pb2.Export.State, resource.state),
         done=resource.done,
         file=None if expired else _file_if_any(resource, resource.file, with_entries=with_entries),
@@ -57,16 +59,16 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
         next_attempt_time=timestamp_to_pb(resource.next_attempt_time),
         cancel_reason=enum_to_pb(export_pb2.Export.CancelReason, resource.cancel_reason),
         encrypted=resource.encrypted,
-        warnings=warnings_to_pb(resource.warnings[:MAX_LIST_ITEMS]),
-        labels=resource.labels,
+        warnings=warnings_to_pb(resource.warnings[:MAX_LIST_ITEMS]) or None,
+        labels=resource.labels or None,
         priority=resource.priority,
         notify_email=resource.notify_email,
         callback_url=resource.callback_url,
         queue_position=view.queue_position,
         file_expired=expired,
         version=resource.version,
-        create_time=timestamp_to_pb(resource.create_time),
-        update_time=timestamp_to_pb(resource.update_time),
+        create_time=create_time,
+        update_time=create_time if updated is created else timestamp_to_pb(updated),
         start_time=timestamp_to_pb(resource.start_time),
         end_time=timestamp_to_pb(resource.end_time),
         wait_reason=_wait_reason(view),

@@ -18,6 +18,7 @@ class Digests:
     def __init__(self, keys: ServerKeys, purpose: bytes) -> None:
         self._keys = keys
         self._derived = Derived(purpose)
+        self._begun: dict[bytes, hmac.HMAC] = {}
 
     def of(self, text: bytes) -> bytes:
         """Return the digest of a text with the primary key."""
@@ -41,7 +42,17 @@ class Digests:
         return key is not None and key.state is KeyState.RETIRED
 
     def _with(self, key: ServerKey, text: bytes) -> bytes:
-        return key.mark + hmac.digest(self._derived.of(key), text, "sha256")
+        """Return the digest. Only a copy of what was begun with the key is continued.
+
+        `hmac.digest` hands over the interpreter's lock, which takes longer than to compute a digest of a short text.
+        """
+        secret = self._derived.of(key)
+        begun = self._begun.get(secret)
+        if begun is None:
+            begun = self._begun[secret] = hmac.new(secret, digestmod="sha256")
+        digest = begun.copy()
+        digest.update(text)
+        return key.mark + digest.digest()
 
 
 def key_of(digest: bytes) -> str:

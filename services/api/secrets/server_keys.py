@@ -7,6 +7,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from services.api.secrets.ring import KeyRing, ServerKey
+from services.contract.identity import MadeOnce
+
+MAX_RINGS_KNOWN = 4
+"""The current one, and some that were replaced."""
 
 READ_AGAIN_AFTER_S = 1.0
 """How often an unknown id makes a process read its keys again, at most."""
@@ -18,6 +22,13 @@ class Again:
 
     read: Callable[[], KeyRing]
     monotonic: Callable[[], float]
+
+
+def _primary_first(ring: KeyRing) -> Sequence[ServerKey]:
+    return tuple(sorted(ring.keys, key=lambda key: key is not ring.primary))
+
+
+_openers = MadeOnce(_primary_first, MAX_RINGS_KNOWN)
 
 
 class ServerKeys:
@@ -50,7 +61,7 @@ class ServerKeys:
     @property
     def openers(self) -> Sequence[ServerKey]:
         """All keys, the primary one first."""
-        return sorted(self._ring.keys, key=lambda key: key is not self._ring.primary)
+        return _openers(self._ring)
 
     def find(self, key_id: str) -> ServerKey | None:
         """Return the key with this id; None if there is none, not even after reading the keys again."""
