@@ -10,7 +10,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_dumps
 from psycopg.types.string import TextLoader
 
-from services.api.storage.postgres.texts import TextDumper, to_json
+from services.api.storage.postgres.pipelines import AwaitingCursor, PipelineConnection
+from services.api.storage.postgres.texts import TextDumper
+from services.api.storage.sql.column_types import to_json
 from services.runtime.startup import CannotStart
 
 SETTING = "EXPORTD_DATABASE"
@@ -95,8 +97,9 @@ class Address:
 
     def _connecting(self, guards: dict[str, str]) -> Callable[[], Any]:
         def connect() -> Any:
-            connection = psycopg.connect(self.conninfo(guards), prepare_threshold=None if self.pooled else 5)
+            connection = PipelineConnection.connect(self.conninfo(guards), prepare_threshold=None if self.pooled else 5)
             connection.prepared_max = MAX_PREPARED
+            connection.cursor_factory = AwaitingCursor
             connection.adapters.register_dumper(str, TextDumper)
             set_json_dumps(to_json, connection)
             for name in ("json", "jsonb"):  # the types of the columns read it: see sql/column_types.py

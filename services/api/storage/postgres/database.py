@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from services.api.storage.postgres.connections import Address
 from services.api.storage.postgres.dialect import PostgresDialect, take_turn
 from services.api.storage.postgres.faults import PostgresFaults
+from services.api.storage.postgres.pipelines import pipelined
 from services.api.storage.sql.database import Dialect, Item, ListVerb
 from services.api.storage.sql.readers import FairSlots, Readers
 from services.api.storage.sql.writer import Way, WriterThread
@@ -26,8 +27,8 @@ class PostgresDatabase:
     def __init__(self, address: Address) -> None:
         faults, engine = PostgresFaults(), address.reading_engine()
         self.address = address
-        self._soon = WriterThread(address.soon_engine(), faults, take_turn)
-        self._writer = WriterThread(address.writing_engine(), faults, take_turn)
+        self._soon = WriterThread(address.soon_engine(), faults, take_turn, pipelined)
+        self._writer = WriterThread(address.writing_engine(), faults, take_turn, pipelined)
         self._for_callers = Readers(engine, faults, CALLERS, "exportd-reader", gathers=True)
         self._for_workers = Readers(engine, faults, WORKERS, "exportd-worker-reader")
         self._for_lists = Readers(engine, faults, LISTS, "exportd-list-reader")

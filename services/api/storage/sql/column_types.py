@@ -1,6 +1,7 @@
 """How times, durations and lists are stored, in the same way in every database."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,8 @@ MAX_KNOWN_CHARACTERS = 8192
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+
+_ESCAPES = re.compile(r"\\(?:u0000|.)", re.DOTALL)
 
 
 def to_micros(moment: datetime) -> int:
@@ -63,6 +66,20 @@ class Length(TypeDecorator[timedelta]):
 
 Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that is compared and sorted by its bytes, whatever the locale of the database."""
+
+
+def to_json(value: Any) -> str:
+    """Return the JSON text of a value, without NUL."""
+    return "[]" if value == [] else without_nul(json.dumps(value))
+
+
+def without_nul(text: str) -> str:
+    """Return a JSON text with U+FFFD in place of NUL, which PostgreSQL does not accept."""
+    return _ESCAPES.sub(_replaced, text) if "\\u0000" in text else text
+
+
+def _replaced(escape: re.Match[str]) -> str:
+    return "\\ufffd" if escape[0] == "\\u0000" else escape[0]
 
 
 def _read_json(given: Any) -> Any:

@@ -17,7 +17,8 @@ from services.api.domain.history import (
 )
 from services.api.domain.states import ENDINGS, Event, State
 from services.api.storage.sql.line import line_of
-from services.api.storage.sql.prepared import Appended, Prepared
+from services.api.storage.sql.listed import Appended
+from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, transitions

@@ -45,10 +45,6 @@ class _Spelled:
             filled[place] = value if process is None else process(value)
         return filled
 
-    def values(self, values: Values) -> list[Any]:
-        """Return the other parameters alone, in the order in which the statement names them."""
-        return [values[name] if process is None else process(values[name]) for _, name, process in self.asked]
-
     def row(self, record: Sequence[Any]) -> dict[str, Any]:
         values = [*record]
         for place, process in self.processed:
@@ -72,36 +68,43 @@ class Prepared:
         self._spelled: dict[str, _Spelled] = {}
 
     def run(self, db: sa.Connection, values: Values) -> None:
-        """Run a statement that returns no rows."""
+        """Run a statement that returns no rows. Its errors may come later; see postgres/pipelines.py."""
         spelled = self._as_of(db)
-        _executed(db, spelled.text, spelled.parameters(values))
+        execute(db, spelled.text, spelled.parameters(values))
 
-    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> int:
+    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> None:
+        """Run the statement with each of these parameters, like `run`. Does nothing if there are none."""
+        self._each(db, [*rows], _fetch_nothing)
+
+    def count_each(self, db: sa.Connection, rows: Iterable[Values]) -> int:
         """Run the statement with each of these parameters, and return how many rows it wrote."""
+        return self._each(db, [*rows], _count) or 0
+
+    def _each(self, db: sa.Connection, rows: Sequence[Values], fetch: Callable[[Any], int | None]) -> int | None:
         spelled = self._as_of(db)
         given = [spelled.parameters(values) for values in rows]
         if not given:
-            return 0
-        if len(given) == 1:
-            return int(_executed(db, spelled.text, given[0], _count))
-        return int(_executed(db, spelled.text, given, _count, many=True))
+            return None
+        many = len(given) > 1
+        written: int | None = execute(db, spelled.text, given if many else given[0], fetch, many=many)
+        return written
 
     def all(self, db: sa.Connection, values: Values) -> list[dict[str, Any]]:
         """Return all rows."""
         spelled = self._as_of(db)
-        rows = _executed(db, spelled.text, spelled.parameters(values), _fetch_all)
+        rows = execute(db, spelled.text, spelled.parameters(values), _fetch_all)
         return [spelled.row(each) for each in rows]
 
     def records(self, db: sa.Connection, values: Values) -> list[tuple[Any, ...]]:
         """Return all rows as the driver gives them: values are in the form in which they are stored."""
         spelled = self._as_of(db)
-        rows: list[tuple[Any, ...]] = _executed(db, spelled.text, spelled.parameters(values), _fetch_all)
+        rows: list[tuple[Any, ...]] = execute(db, spelled.text, spelled.parameters(values), _fetch_all)
         return rows
 
     def first(self, db: sa.Connection, values: Values) -> dict[str, Any] | None:
         """Return the first row; None if there is none."""
         spelled = self._as_of(db)
-        row = _executed(db, spelled.text, spelled.parameters(values), _fetch_one)
+        row = execute(db, spelled.text, spelled.parameters(values), _fetch_one)
         return None if row is None else spelled.row(row)
 
     def scalar(self, db: sa.Connection, values: Values) -> Any:
@@ -140,16 +143,14 @@ class Inserts(Prepared):
         super().__init__(insert, sets=columns)
         self._texts: dict[int, str] = {}
 
-    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> int:
-        """Add these rows, in their order. Return how many were added."""
-        rows = [*rows]
+    def _each(self, db: sa.Connection, rows: Sequence[Values], fetch: Callable[[Any], int | None]) -> int | None:
         if len(rows) <= 1 or db.dialect.name != "sqlite":
-            return super().run_each(db, rows)
-        spelled, added = self._as_of(db), 0
+            return super()._each(db, rows, fetch)
+        spelled, written = self._as_of(db), 0
         for some in _in_powers(rows):
             parameters = [value for row in some for value in spelled.parameters(row)]
-            added += _executed(db, self._text(spelled, len(some)), parameters, _count)
-        return added
+            written += execute(db, self._text(spelled, len(some)), parameters, fetch) or 0
+        return written
 
     def _text(self, spelled: _Spelled, rows: int) -> str:
         text = self._texts.get(rows)
@@ -157,28 +158,6 @@ class Inserts(Prepared):
             into, values, after = _INSERT.fullmatch(spelled.text).groups()  # type: ignore[union-attr]
             self._texts[rows] = text = f"INSERT OR FAIL{into}{', '.join([values] * rows)}{after}"
         return text
-
-
-class Appended(Inserts):
-    """An INSERT of rows that sets these columns of a table, and no other ones.
-
-    PostgreSQL begins each execution of an INSERT with all the rules that a row obeys: for one of `exports` that takes
-    longer than to store it. So several rows are one COPY there, which does it once.
-    """
-
-    def __init__(self, table: sa.Table, columns: Sequence[str]) -> None:
-        super().__init__(sa.insert(table).inline(), columns)
-        self._table = table.name
-
-    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> int:
-        """Add these rows, in their order. Return how many were added."""
-        rows = [*rows]
-        if len(rows) <= 1 or db.dialect.name != "postgresql":
-            return super().run_each(db, rows)
-        spelled = self._as_of(db)
-        names = ", ".join(name for _, name, _ in spelled.asked)
-        _streamed(db, f"COPY {self._table} ({names}) FROM STDIN", map(spelled.values, rows))
-        return len(rows)
 
 
 def _in_powers(rows: Sequence[Values]) -> Iterator[Sequence[Values]]:
@@ -208,7 +187,7 @@ def _split(compiled: Any, dialect: sa.Dialect) -> tuple[Any, Sequence[tuple[Any,
 
 def execute_plain(db: sa.Connection, text: str) -> None:
     """Execute a statement that has neither parameters nor rows, such as SAVEPOINT."""
-    _executed(db, text, ())
+    execute(db, text, ())
 
 
 def _fetch_nothing(_: Any) -> None:
@@ -228,7 +207,7 @@ def _fetch_all(cursor: Any) -> Any:
     return cursor.fetchall()
 
 
-def _executed(
+def execute(
     db: sa.Connection,
     text: str,
     parameters: Any,
@@ -240,31 +219,33 @@ def _executed(
 
     With `many` the parameters are a list, and no rows can be fetched.
     """
-    with _cursor(db, text, parameters) as cursor:
+    with _cursor(db, text, parameters, waits=fetch is _count) as cursor:
         (cursor.executemany if many else cursor.execute)(text, parameters)
         return fetch(cursor)
 
 
-def _streamed(db: sa.Connection, text: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Execute a COPY with these rows."""
-    with _cursor(db, text) as cursor, cursor.copy(text) as stream:
-        for row in rows:
-            stream.write_row(row)
+@contextmanager
+def _cursor(db: sa.Connection, text: str, parameters: Any, *, waits: bool) -> Iterator[Any]:
+    """Yield a cursor of the driver that waits for a result when it is asked for it; see postgres/pipelines.py."""
+    driver: Any = db.connection.driver_connection
+    cursor = driver.cursor() if waits else getattr(driver, "unawaited", driver.cursor)()
+    try:
+        with own_errors(db, text, parameters):
+            yield cursor
+    finally:
+        cursor.close()
 
 
 @contextmanager
-def _cursor(db: sa.Connection, text: str, parameters: Any = None) -> Iterator[Any]:
-    """Yield a cursor of the driver, whose errors become those of SQLAlchemy, without the parameters."""
-    driver: Any = db.connection.driver_connection
-    dbapi, cursor = db.dialect.loaded_dbapi, driver.cursor()
+def own_errors(db: sa.Connection, text: str | None = None, parameters: Any = None) -> Iterator[None]:
+    """Turn the errors of the driver into those of SQLAlchemy, without the parameters."""
+    dbapi = db.dialect.loaded_dbapi
     try:
-        yield cursor
+        yield
     except dbapi.Error as error:
         raise sa.exc.DBAPIError.instance(
             text, parameters, error, dbapi.Error, hide_parameters=True, dialect=db.dialect
         ) from error
-    finally:
-        cursor.close()
 
 
 def _impl(element: sa.ColumnElement[Any], dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:

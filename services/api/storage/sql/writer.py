@@ -9,6 +9,7 @@ after the commit.
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import groupby
@@ -23,6 +24,9 @@ from services.api.storage.sql.readers import Inbox, told
 from services.contract.errors import StoreUnavailable
 
 T = TypeVar("T")
+
+Sending = Callable[[sa.Connection], AbstractContextManager[Any]]
+"""A context in which statements may be sent without waiting for the one before. At its end all of them are done."""
 
 MAX_BATCH = 256
 MAX_TRIES = 5
@@ -65,13 +69,17 @@ class WriterThread:
     """Runs units of writing in the order of their arrival. One event loop may use it.
 
     `engine` opens a connection that only this thread uses. `take_turn` takes the lock with which a transaction of
-    IN_TURN units begins, if several processes write.
+    IN_TURN units begins, if several processes write. `sending` is the context of each unit.
     """
 
     def __init__(
-        self, engine: sa.Engine, faults: Faults, take_turn: Callable[[sa.Connection], None] = lambda _: None
+        self,
+        engine: sa.Engine,
+        faults: Faults,
+        take_turn: Callable[[sa.Connection], None] = lambda _: None,
+        sending: Sending = nullcontext,
     ) -> None:
-        self._transactions = _Transactions(engine, faults, take_turn)
+        self._transactions = _Transactions(engine, faults, take_turn, sending)
         self._loop = asyncio.get_running_loop()
         self._inbox = Inbox[_Unit](MAX_BATCH, gathers=True)
         self._closed = False
@@ -140,7 +148,10 @@ class _InDoubt(Exception):
 class _Transactions:
     """Transactions over one connection, which is opened when it is first needed, and again after it failed."""
 
-    def __init__(self, engine: sa.Engine, faults: Faults, take_turn: Callable[[sa.Connection], None]) -> None:
+    def __init__(
+        self, engine: sa.Engine, faults: Faults, take_turn: Callable[[sa.Connection], None], sending: Sending
+    ) -> None:
+        self._sending = sending
         self._engine = engine
         self._faults = faults
         self._take_turn = take_turn
@@ -237,7 +248,8 @@ class _Transactions:
     def _alone(self, connection: sa.Connection, unit: _Unit) -> Any:
         """Run a single unit. It needs no savepoint, since the transaction is its own."""
         try:
-            return unit.work(connection)
+            with self._sending(connection):
+                return unit.work(connection)
         except Exception as error:
             if self._faults.is_conflict(error) or self._faults.is_lost(error):
                 raise
@@ -256,13 +268,15 @@ class _Transactions:
         return [self._attempt(connection, unit.work) for unit in units]
 
     def _in_one_call(self, db: sa.Connection, verb: ListVerb[Any, Any], units: Sequence[_Unit]) -> list[Any]:
-        outcomes = verb(db, [unit.item for unit in units])
+        with self._sending(db):
+            outcomes = verb(db, [unit.item for unit in units])
         return [self._refused(each) if isinstance(each, Exception) else each for each in outcomes]
 
     def _attempt(self, connection: sa.Connection, work: Callable[[sa.Connection], Any]) -> Any:
         execute_plain(connection, "SAVEPOINT unit")
         try:
-            value = work(connection)
+            with self._sending(connection):
+                value = work(connection)
         except Exception as error:
             if self._faults.is_conflict(error) or not self._faults.stands(connection):
                 raise  # the other units are lost, too

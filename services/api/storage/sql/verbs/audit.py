@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from services.api.domain.audit import Action, AuditEntry, Origin
 from services.api.ports.audit import AuditFilter, AuditPage, AuditPlace
+from services.api.storage.sql.listed import Appended
 from services.api.storage.sql.listing import MAX_LOOKED_AT
-from services.api.storage.sql.prepared import Appended, Prepared
+from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import audit

@@ -24,9 +24,10 @@ from services.api.ports.exports import (
 )
 from services.api.storage.sql import transitions as changes
 from services.api.storage.sql.history import history_of
+from services.api.storage.sql.listed import Appended
 from services.api.storage.sql.listing import MAX_LOOKED_AT, Listing
 from services.api.storage.sql.places import Places
-from services.api.storage.sql.prepared import Appended, Inserts, Prepared
+from services.api.storage.sql.prepared import Inserts, Prepared
 from services.api.storage.sql.rows import EXPORT_COLUMNS, NEW_COLUMNS, Row, new_row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, requests
@@ -117,7 +118,7 @@ class ExportVerbs:
         if len(rows) <= 1:
             return ()
         ids = {row["export_id"] for row in rows}
-        if self._keep_request_id.run_each(db, rows) == len(ids):
+        if self._keep_request_id.count_each(db, rows) == len(ids):
             return ids
         return {*db.execute(_identified, {"ids": [*ids]}).scalars()}
 

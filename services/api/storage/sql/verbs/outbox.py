@@ -26,8 +26,8 @@ from services.api.domain.notifications import (
 )
 from services.api.domain.states import State
 from services.api.storage.sql.column_types import UtcTime, from_micros, to_micros
-from services.api.storage.sql.listed import Listed, Types, in_rounds
-from services.api.storage.sql.prepared import Appended, Prepared
+from services.api.storage.sql.listed import Appended, Listed, Types, in_rounds
+from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.settlements import HELD, PENDING
 from services.api.storage.sql.statements import Statements
