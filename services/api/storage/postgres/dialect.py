@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from services.api.storage.postgres.texts import JsonText
 from services.api.storage.sql.column_types import JsonType
 from services.api.storage.sql.database import Columns
+from services.api.storage.sql.prepared import execute, fetch_all
 
 LOCKS = 0x65787064
 """The first number of all advisory locks of exportd. Other programs in the same database have other ones."""
@@ -98,14 +99,14 @@ class PostgresDialect:
     def keep_in_line(self, db: sa.Connection, tenants: Collection[str]) -> None:
         """Take a lock that is shared with other transactions that do the same; see Dialect."""
         if tenants:
-            db.exec_driver_sql(_keep, (LOCKS, sorted({_key(tenant) for tenant in tenants})))
+            execute(db, _keep, (LOCKS, sorted({_key(tenant) for tenant in tenants})))
 
     def may_leave_line(self, db: sa.Connection, tenants: Collection[str]) -> Collection[str]:
         """Try to take the exclusive lock, without waiting: a transaction that holds locks must not wait here."""
         if not tenants:
             return ()
         keys = sorted({_key(tenant) for tenant in tenants})
-        got = {key for key, is_ours in db.exec_driver_sql(_leave, (LOCKS, keys)) if is_ours}
+        got = {key for key, is_ours in execute(db, _leave, (LOCKS, keys), fetch_all) if is_ours}
         return [tenant for tenant in tenants if _key(tenant) in got]
 
 

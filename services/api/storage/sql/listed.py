@@ -61,7 +61,7 @@ class Listed:
         return self._statement.all(db, {"given": json.dumps(given)}) if given else []
 
     def _given(self, rows: Iterable[Mapping[str, Any]]) -> list[list[Any]]:
-        return [[_plain(row[name]) for name in self._names] for row in rows]
+        return [[plain(row[name]) for name in self._names] for row in rows]
 
 
 class Appended(Inserts):
@@ -95,8 +95,7 @@ class Appended(Inserts):
     def _given(self, row: Mapping[str, Any]) -> list[Any]:
         ordered = self._ordered
         return [
-            to_json(row[column.name]) if column.name in ordered else _plain(row[column.name])
-            for column in self._columns
+            to_json(row[column.name]) if column.name in ordered else plain(row[column.name]) for column in self._columns
         ]
 
 
@@ -140,8 +139,8 @@ def in_rounds(
     return [*answers, *(verb(together) if together else ())]
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as it is stored; see column_types.py."""
+def plain(value: Any) -> Any:
+    """Return a value as it is given in JSON: as it is stored, bytes as hexadecimal digits; see column_types.py."""
     match value:
         case datetime():
             return to_micros(value)

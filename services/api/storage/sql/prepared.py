@@ -92,13 +92,13 @@ class Prepared:
     def all(self, db: sa.Connection, values: Values) -> list[dict[str, Any]]:
         """Return all rows."""
         spelled = self._as_of(db)
-        rows = execute(db, spelled.text, spelled.parameters(values), _fetch_all)
+        rows = execute(db, spelled.text, spelled.parameters(values), fetch_all)
         return [spelled.row(each) for each in rows]
 
     def records(self, db: sa.Connection, values: Values) -> list[tuple[Any, ...]]:
         """Return all rows as the driver gives them: values are in the form in which they are stored."""
         spelled = self._as_of(db)
-        rows: list[tuple[Any, ...]] = execute(db, spelled.text, spelled.parameters(values), _fetch_all)
+        rows: list[tuple[Any, ...]] = execute(db, spelled.text, spelled.parameters(values), fetch_all)
         return rows
 
     def first(self, db: sa.Connection, values: Values) -> dict[str, Any] | None:
@@ -203,7 +203,8 @@ def _fetch_one(cursor: Any) -> Any:
     return cursor.fetchone()
 
 
-def _fetch_all(cursor: Any) -> Any:
+def fetch_all(cursor: Any) -> Any:
+    """Return all rows."""
     return cursor.fetchall()
 
 

@@ -1,6 +1,7 @@
 """The queries of a claim: the rows of the line, and the first exports of each tenant."""
 
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,9 @@ import sqlalchemy as sa
 
 from services.api.domain.states import Event, State, sources, target
 from services.api.storage.sql.column_types import UtcTime
+from services.api.storage.sql.database import Dialect
 from services.api.storage.sql.line import LineKey
+from services.api.storage.sql.listed import Types, plain
 from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.tables import Place, at, exports, in_states, line
@@ -122,6 +125,25 @@ _find_heads, _find_fronts = Prepared(_heads()), Prepared(_fronts())
 _find_new = Prepared(
     sa.select(_c.id, _c.priority).where(_queued, *_own, _not_kept).order_by(*_by_priority).limit(_most)
 )
+_WANTED: Types = {
+    **dict.fromkeys(("of_tenant", "of_requirement", "kept_from"), sa.Text()),
+    "kept_since": UtcTime(),
+    "most": sa.Integer(),
+}
+
+
+def _new_of_several(dialect: Dialect) -> sa.Select[Any]:
+    """Select the first new exports of several rows of the line, in the order of the given rows."""
+    wanted = dialect.rows_given("wanted", {"place": sa.Integer(), **_WANTED})
+    own = (_c.tenant == wanted.c.of_tenant, _c.requirement == wanted.c.of_requirement)
+    given_back = sa.or_(_c.given_back_by.is_(None), _c.given_back_by != wanted.c.kept_from)
+    first = sa.select(_c.id, _c.priority).where(
+        _queued, *own, sa.or_(given_back, _c.update_time <= wanted.c.kept_since)
+    )
+    first = first.order_by(*_by_priority).limit(wanted.c.most).lateral("first")
+    return sa.select(wanted.c.place, first.c.id, first.c.priority).select_from(wanted.join(first, sa.true()))
+
+
 _find_again = Prepared(
     sa.select(_c.id, _c.priority)
     .where(_failed, *_own, _c.next_attempt_time <= sa.bindparam("now", type_=UtcTime))
@@ -160,11 +182,38 @@ def fronts(db: sa.Connection, requirement: str, kept: Kept, begin: tuple[int, st
         yield Front((row["vtime"], row["tenant"]), row["due"], first, row["is_apart"])
 
 
-def new(db: sa.Connection, key: LineKey, kept: Kept, most: int) -> list[Candidate]:
-    """Return the first of a tenant's exports with a requirement that were never attempted."""
-    tenant, requirement = key
-    of = {"of_tenant": tenant, "of_requirement": requirement, "most": most, **_params(kept)}
-    return [_candidate(row, requirement) for row in _find_new.all(db, of)]
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The first exports of a row of the line that were never attempted: at most `most`, without those kept."""
+
+    key: LineKey
+    kept: Kept
+    most: int
+
+    def params(self) -> dict[str, Any]:
+        """Return the parameters of a query."""
+        tenant, requirement = self.key
+        return {"of_tenant": tenant, "of_requirement": requirement, "most": self.most, **_params(self.kept)}
+
+
+class NewExports:
+    """Finds exports that were never attempted. Where a query is a way to another machine, several rows share one."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._several = None if dialect.one_writer else Prepared(_new_of_several(dialect))
+
+    def first(self, db: sa.Connection, wanted: Sequence[Wanted]) -> list[list[Candidate]]:
+        """Return the exports of each of these rows, best first."""
+        if self._several is None or len(wanted) == 1:
+            rows = ((_find_new.all(db, each.params()), each) for each in wanted)
+            return [[_candidate(row, each.key[1]) for row in found] for found, each in rows]
+        found: list[list[Candidate]] = [[] for _ in wanted]
+        given = [
+            [place, *(plain(value) for value in map(each.params().get, _WANTED))] for place, each in enumerate(wanted)
+        ]
+        for row in self._several.all(db, {"wanted": json.dumps(given)}):
+            found[row["place"]].append(_candidate(row, wanted[row["place"]].key[1]))
+        return [sorted(candidates) for candidates in found]
 
 
 def again(db: sa.Connection, key: LineKey, now: datetime, passed_over: int) -> list[Candidate]:

@@ -17,10 +17,11 @@ import sqlalchemy as sa
 from services.api.domain.fairness import Shares, Turn
 from services.api.domain.leases import Ability
 from services.api.storage.sql import reading_line
+from services.api.storage.sql.database import Dialect
 from services.api.storage.sql.floors import Floors
 from services.api.storage.sql.line import LineKey, line_of
 from services.api.storage.sql.listed import Listed, Types
-from services.api.storage.sql.reading_line import Candidate, Front, Head, Kept
+from services.api.storage.sql.reading_line import Candidate, Front, Head, Kept, NewExports, Wanted
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import tenants
 from services.contract.capabilities import requirement_in
@@ -37,6 +38,9 @@ MAX_JOBS_TOGETHER = 256
 
 Each has a specification of some kilobytes, rarely of some hundred.
 """
+
+MIN_READ = 4
+"""How many exports of a tenant are read at once, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,11 @@ def _taking(sql: Statements) -> Listed:
     return Listed.inserting(sql.dialect, sql.take_turn, [*_TURN], turn, _TURN)
 
 
+@cache
+def _new_exports(dialect: Dialect) -> NewExports:
+    return NewExports(dialect)
+
+
 class Turns:
     """Lets tenants take turns, by the shares of `fairness`. `avoidance`: see LeasePolicy."""
 
@@ -91,6 +100,7 @@ class Turns:
         self._fairness = fairness
         self._avoidance = avoidance
         self._floors = Floors(sql.dialect)
+        self._new = _new_exports(sql.dialect)
         self._edition: int | None = None
 
     @property
@@ -131,7 +141,7 @@ class Turns:
         named = together.ability.own.tenants
         heads = reading_line.rows_of(db, named) if named else self._floors.heads(db)
         lanes = [*_lanes(heads, together, now - self._avoidance)]
-        return _Choosing(db, together, self._fairness, present, lanes).all()
+        return _Choosing(db, self._new, together, self._fairness, present, lanes).all()
 
     def settle(self, db: sa.Connection, choice: Choice, leased: Collection[str]) -> None:
         """Store the turns after the chosen exports, or at least the exports `leased`, were leased."""
@@ -213,13 +223,22 @@ class _Own:
     def key(self) -> LineKey:
         return self.tenant, self.lane.requirement
 
-    def first(self, db: sa.Connection, now: datetime, most: int) -> Candidate | None:
-        """Return the best due export; None if there is none."""
-        if not (self.new or self.is_all):
-            limit = most + len(self.taken)
-            candidates = reading_line.new(db, self.key, self.lane.kept, limit)
-            self.is_all = len(candidates) < limit
-            self.new.extend(each for each in candidates if each.export_id not in self.taken)
+    @property
+    def needs_more(self) -> bool:
+        """Whether it must be read which of its new exports come next."""
+        return not (self.new or self.is_all)
+
+    def wanted(self, most: int) -> Wanted:
+        """Return what to read for its next exports, at most `most`: the taken ones are still there."""
+        return Wanted(self.key, self.lane.kept, most + len(self.taken))
+
+    def extend(self, wanted: Wanted, candidates: Sequence[Candidate]) -> None:
+        """Add what was read."""
+        self.is_all = len(candidates) < wanted.most
+        self.new.extend(each for each in candidates if each.export_id not in self.taken)
+
+    def first(self, db: sa.Connection, now: datetime) -> Candidate | None:
+        """Return the best due export; None if there is none. It must not need more."""
         if self.again is None and self.due is not None and self.due <= now:
             candidates = reading_line.again(db, self.key, now, len(self.taken))
             self.again = [each for each in candidates if each.export_id not in self.taken]
@@ -245,8 +264,17 @@ class _Waiting:
 class _Choosing:
     """The choice of one claim. It only reads."""
 
-    def __init__(self, db: sa.Connection, asked: Asked, fairness: Shares, present: int, lanes: Sequence[_Lane]) -> None:
+    def __init__(  # noqa: PLR0917
+        self,
+        db: sa.Connection,
+        new: NewExports,
+        asked: Asked,
+        fairness: Shares,
+        present: int,
+        lanes: Sequence[_Lane],
+    ) -> None:
         self._db = db
+        self._new = new
         self._asked = asked
         self._fairness = fairness
         self._choice = Choice(present)
@@ -319,7 +347,19 @@ class _Choosing:
         self._moves_on(tenant, waiting)
 
     def _first(self, own: _Own) -> Candidate | None:
-        return own.first(self._db, self._asked.now, self._left)
+        if own.needs_more:
+            self._read_more(own)
+        return own.first(self._db, self._asked.now)
+
+    def _read_more(self, own: _Own) -> None:
+        """Read the next exports of this row, and of the other rows that need more before their tenants come again."""
+        rows = {own.key: own}
+        for _, tenant in self._again:
+            rows |= {each.key: each for each in self._met[tenant].own if each.needs_more}
+        share = max(MIN_READ, 2 * self._left // len(rows))
+        wanted = [each.wanted(min(self._left, max(share, len(each.taken)))) for each in rows.values()]
+        for each, read, candidates in zip(rows.values(), wanted, self._new.first(self._db, wanted), strict=True):
+            each.extend(read, candidates)
 
     def _moves_on(self, tenant: str, waiting: _Waiting) -> None:
         turn = waiting.turn.taken(self._present, self._fairness.share(tenant).weight)

@@ -46,6 +46,7 @@ class LeaseStatements:
     releasing: Listed
     failing: Mapping[Event, Listed]
     asked_for: Prepared
+    free: Prepared
     of_polls: Prepared
 
 
@@ -62,6 +63,7 @@ def lease_statements(sql: Statements) -> LeaseStatements:
         releasing=Listed.of(dialect, changes.RELEASE, _OF_LEASE),
         failing=_failing(sql),
         asked_for=Prepared(sa.select(*EXPORT_COLUMNS).where(_c.id == asked.c.id)),
+        free=Prepared(sa.select(_c.id).where(_c.id == asked.c.id).with_for_update(skip_locked=True, of=exports)),
         of_polls=Prepared(unconfirmed.where(_c.lease_worker_id == poll.c.worker, _c.lease_poll_id == poll.c.poll)),
     )
 

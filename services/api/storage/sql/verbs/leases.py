@@ -45,7 +45,6 @@ _leased_before = Prepared(
     unconfirmed.where(_c.lease_worker_id == sa.bindparam("of_worker"), _c.lease_create_time < _moment)
 )
 
-_lock_free = sa.select(_c.id).where(_c.id.in_(sa.bindparam("ids", expanding=True))).with_for_update(skip_locked=True)
 _by_id = Prepared(sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id")))
 
 
@@ -101,7 +100,7 @@ class LeaseVerbs:
             for candidate, poll in zip(choice.taken, by, strict=False)
         ]
         if not self._one_writer:
-            given = _free(db, given)
+            given = self._free(db, given)
         rows = {row["id"]: row for row in self._sql.leasing.changed(db, given)}
         in_turn = [rows[each["of_id"]] for each in given if each["of_id"] in rows]
         self._history.happened(db, Event.LEASE, in_turn, Actor.WORKER, worker_id=_holder)
@@ -110,6 +109,12 @@ class LeaseVerbs:
         for row in in_turn:
             leased[row["lease_worker_id"], row["lease_poll_id"]].append(_claimed(row))
         return leased
+
+    def _free(self, db: sa.Connection, given: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return those whose export no other transaction is about to change. From now on none can."""
+        ids = sorted((each["of_id"],) for each in given)
+        free = {row["id"] for row in self._sql.free.all(db, {"given": json.dumps(ids)})} if ids else ()
+        return [each for each in given if each["of_id"] in free]
 
     def next_due(self, db: sa.Connection, now: datetime) -> datetime | None:
         due: datetime | None = _next_due.scalar(db, {"moment": now})
@@ -225,12 +230,6 @@ class LeaseVerbs:
 
 def _own_export(asked: Completion | Failed) -> list[str]:
     return [asked.lease.export_id]
-
-
-def _free(db: sa.Connection, given: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return those whose export no other transaction is about to change. From now on none can."""
-    free = {*db.execute(_lock_free, {"ids": sorted(each["of_id"] for each in given)}).scalars()} if given else ()
-    return [each for each in given if each["of_id"] in free]
 
 
 def _in_order(claimed: Sequence[Claimed]) -> list[Claimed]:
