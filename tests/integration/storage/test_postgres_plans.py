@@ -25,6 +25,9 @@ JOBS = 16
 MAX_ROWS_A_JOB = 40
 """By index: the export, its row in the line, the tenant's turn, each a few times."""
 
+MAX_ROWS_A_REPORT = 3
+"""The export, and its entry of the history where that is read."""
+
 READ = """SELECT relname, coalesce(seq_tup_read, 0), coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables
   WHERE relname = ANY(%s)"""
 
@@ -37,9 +40,9 @@ async def database():
         yield opened
 
 
-def fill(db, export_id: str) -> None:
+def fill(db, export_id: str, many: int = MANY) -> None:
     """Copies of one export that waits: as many waiting, and as many cancelled, of many tenants each."""
-    is_over = f"n > {MANY}"
+    is_over = f"n > {many}"
     own = {
         "id": "lpad(n::text, 36, '0')",
         "tenant": f"'tenant-' || mod(n, {TENANTS})",
@@ -50,7 +53,7 @@ def fill(db, export_id: str) -> None:
     names = [column.name for column in exports.c]
     values = ", ".join(own.get(name, f"e.{name}") for name in names)
     db.exec_driver_sql(
-        f"INSERT INTO exports ({', '.join(names)}) SELECT {values} FROM exports e, generate_series(1, {2 * MANY}) n"
+        f"INSERT INTO exports ({', '.join(names)}) SELECT {values} FROM exports e, generate_series(1, {2 * many}) n"
         f" WHERE e.id = '{export_id}'"
     )
     line_up(db)
@@ -103,8 +106,24 @@ def _counts(db: sa.Connection) -> dict[str, tuple[int, int]]:
 @pytest.mark.parametrize("way", ["write", "write_soon"])
 async def test_writers_join_lists_by_looking_rows_up(database, way):
     """Else a list of renewals reads every entry of the index of running exports, dead ones, too."""
-    for name in ("enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"):
+    for name in ("enable_hashjoin", "enable_mergejoin", "enable_bitmapscan", "enable_material", "enable_seqscan"):
         assert await getattr(database, way)(lambda db, name=name: db.exec_driver_sql(f"SHOW {name}").scalar()) == "off"
+
+
+async def test_reports_of_workers_read_their_exports_alone_though_none_ran_at_the_last_look():
+    """Else the plan is to read all that run: the statistics are minutes old, and so are prepared plans."""
+    async with PostgresDatabase(Address(new_store())) as database:
+        store, reading = sql_store(database), Reading(database)
+        first = await store.exports.create(new_export(), SPEC, None)
+        await database.write(lambda db: fill(db, first.id, MANY // 10))
+        jobs = await store.leases.claim("worker", "poll", 8 * JOBS, START)
+        leases, counted = [job.ref for job in jobs[:JOBS]], sql_store(reading)
+        assert len(jobs) == 8 * JOBS
+        for report in (counted.leases.renew("worker", leases, START), counted.leases.release(leases, START)):
+            before = reading.by_index["exports"]
+            await report
+            assert reading.by_index["exports"] - before <= MAX_ROWS_A_REPORT * JOBS
+        assert not reading.whole["exports"]
 
 
 async def test_a_claim_reads_a_few_rows_for_each_job_and_walks_no_table(database):

@@ -39,10 +39,13 @@ GUARDS = {
 """Timeouts of sessions, unless the address has others. A pooler would not keep them."""
 
 
-PLANS = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_bitmapscan": "off"}
+PLANS = dict.fromkeys(
+    ("enable_hashjoin", "enable_mergejoin", "enable_bitmapscan", "enable_material", "enable_seqscan"), "off"
+)
 """Settings of sessions that write: a list is joined by looking up its rows, each by an index and in their order.
 
-Otherwise PostgreSQL decides by estimates of tables that it has not seen full yet, such as to read all running exports.
+Otherwise PostgreSQL decides by estimates of tables that it has not seen full yet, such as to read all running exports,
+or the whole table.
 """
 
 SOON = {"synchronous_commit": "off"}

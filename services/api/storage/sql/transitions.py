@@ -14,7 +14,7 @@ from services.api.domain.states import TERMINAL, CancelReason, Event, State, sou
 from services.api.storage.sql.column_types import Length, UtcTime
 from services.api.storage.sql.database import Dialect
 from services.api.storage.sql.rows import EXPORT_COLUMNS, JOB_COLUMNS
-from services.api.storage.sql.tables import exports, in_states, one_of
+from services.api.storage.sql.tables import exports, in_states, in_states_by_id, one_of
 
 _c = exports.c
 _now = sa.bindparam("now", type_=UtcTime)
@@ -26,7 +26,11 @@ def _change(**values: Any) -> sa.Update:
 
 
 def _on(event: Event, **values: Any) -> sa.Update:
-    return _change(state=target(event), **values).where(in_states(sources(event)))
+    return _to_target(event, **values).where(in_states(sources(event)))
+
+
+def _to_target(event: Event, **values: Any) -> sa.Update:
+    return _change(state=target(event), **values)
 
 
 def _of_caller(change: sa.Update) -> sa.Update:
@@ -36,6 +40,11 @@ def _of_caller(change: sa.Update) -> sa.Update:
 def _of_worker(change: sa.Update) -> sa.Update:
     """Add the fence: a lease that was replaced or cleared matches nothing."""
     return change.where(_c.id == sa.bindparam("of_id"), _c.lease_id == sa.bindparam("of_lease"))
+
+
+def _on_report(event: Event, **values: Any) -> sa.Update:
+    """Return the change by an event that a worker reports of its lease."""
+    return _of_worker(_to_target(event, **values).where(in_states_by_id(sources(event))))
 
 
 _no_lease = {
@@ -131,26 +140,24 @@ _renewed = {
 }
 # Renewing a lease in force does not change the version.
 RENEW = _of_worker(
-    sa.update(exports).values(**_renewed).where(in_states(sources(Event.RENEW) & {target(Event.RENEW)}))
+    sa.update(exports).values(**_renewed).where(in_states_by_id(sources(Event.RENEW) & {target(Event.RENEW)}))
 ).returning(_c.id, _c.lease_id)
 # Only within the longest time of a lease; otherwise it would expire at once, again and again.
 REVIVE = _of_worker(_on(Event.RENEW, next_attempt_time=None, **_renewed)).where(
     in_states(sources(Event.RENEW) - {target(Event.RENEW)}), _longest > _now
 )
 
-COMPLETE = _of_worker(_on(Event.COMPLETE, lease_confirmed=True, **_attempt_ended, **_over))
+COMPLETE = _on_report(Event.COMPLETE, lease_confirmed=True, **_attempt_ended, **_over)
 
-RELEASE = _of_worker(_on(Event.RELEASE, **_attempt_given_back, **_no_lease))
+RELEASE = _on_report(Event.RELEASE, **_attempt_given_back, **_no_lease)
 
-GIVE_BACK = _of_worker(
-    _on(
-        Event.GIVE_BACK,
-        given_back_count=_c.given_back_count + 1,
-        given_back_by=_c.lease_worker_id,
-        ended_lease_id=_c.lease_id,
-        **_attempt_given_back,
-        **_no_lease,
-    )
+GIVE_BACK = _on_report(
+    Event.GIVE_BACK,
+    given_back_count=_c.given_back_count + 1,
+    given_back_by=_c.lease_worker_id,
+    ended_lease_id=_c.lease_id,
+    **_attempt_given_back,
+    **_no_lease,
 ).where(_c.given_back_count + 1 < sa.bindparam("given_back_limit", type_=sa.Integer))
 
 # ---- events of the clock
@@ -190,8 +197,8 @@ class Failures:
         exhausted = {"cancel_reason": CancelReason.RETRIES_EXHAUSTED} | _over | _no_lease
         ran_out = sa.and_(_ran_out, sa.not_(_never_confirmed))
         return cls(
-            fail=_of_worker(_on(Event.FAIL, next_attempt_time=due, **failed)),
-            give_up=_of_worker(_on(Event.GIVE_UP, cancel_reason=reason, **failed, **_over)),
+            fail=_on_report(Event.FAIL, next_attempt_time=due, **failed),
+            give_up=_on_report(Event.GIVE_UP, cancel_reason=reason, **failed, **_over),
             # The lease stays: a late answer is accepted until another worker leases the export.
             expire=_on(Event.EXPIRE, next_attempt_time=_now, **expired).where(ran_out, _c.attempt < _c.max_attempts),
             expire_last=_on(Event.EXPIRE_LAST, **expired, **exhausted).where(ran_out, _c.attempt >= _c.max_attempts),
