@@ -133,14 +133,13 @@ _WANTED: Types = {
 
 
 def _new_of_several(dialect: Dialect) -> sa.Select[Any]:
-    """Select the first new exports of several rows of the line, in the order of the given rows."""
+    """Select the first new exports of several rows of the line, in no particular order."""
     wanted = dialect.rows_given("wanted", {"place": sa.Integer(), **_WANTED})
     own = (_c.tenant == wanted.c.of_tenant, _c.requirement == wanted.c.of_requirement)
     given_back = sa.or_(_c.given_back_by.is_(None), _c.given_back_by != wanted.c.kept_from)
-    first = sa.select(_c.id, _c.priority).where(
-        _queued, *own, sa.or_(given_back, _c.update_time <= wanted.c.kept_since)
-    )
-    first = first.order_by(*_by_priority).limit(wanted.c.most).lateral("first")
+    not_kept = sa.or_(given_back, _c.update_time <= wanted.c.kept_since)
+    best_first = sa.select(_c.id, _c.priority).where(_queued, *own, not_kept).order_by(*_by_priority)
+    first = best_first.limit(wanted.c.most).lateral("first")
     return sa.select(wanted.c.place, first.c.id, first.c.priority).select_from(wanted.join(first, sa.true()))
 
 

@@ -356,4 +356,4 @@ def in_states_by_id(states: Iterable[State]) -> sa.ColumnElement[bool]:
     It implies the condition of no partial index. Otherwise PostgreSQL reads all running exports to find fifty, if there
     were few when it last looked.
     """
-    return one_of(sa.type_coerce(exports.c.state, sa.Text).concat(sa.literal_column("''")), states)
+    return one_of(exports.c.state.op("||")(sa.literal_column("''")), states)
