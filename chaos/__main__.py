@@ -1,6 +1,7 @@
 """`python -m chaos`: run the test, and write its figures to build/chaos.json.
 
-The exit status is 1 if anything was wrong.
+The exit status is 1 if anything was wrong. Ctrl-C ends all processes and shows what was found until then; without a
+finding the exit status is then 130.
 """
 
 import argparse
@@ -19,6 +20,8 @@ from chaos.run import RunOptions, run
 from demo.processes import DidNotStart
 
 OUTPUT = Path("build/chaos.json")
+INTERRUPTED = 130
+"""The exit status of what SIGINT has ended, as shells have it."""
 
 
 def main() -> None:
@@ -43,22 +46,26 @@ def _run(options: RunOptions, output: Path) -> int:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.file.flush()  # a log may be read while the run continues
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing stays running or mounted
+    signal.signal(
+        signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT)
+    )  # asyncio cancels the run then, and nothing stays running or mounted
     try:
         report = asyncio.run(run(options, place / "cluster", print_line))
     except DidNotStart as problem:
         console.print(str(problem), markup=False)
         return 1
+    except KeyboardInterrupt:
+        console.print(f"interrupted before the first round; everything is below {place}", highlight=False)
+        return INTERRUPTED
     reports.write(report, output)
     reports.show(report, console)
     console.print(f"written to {output}", highlight=False)
     if report.passed:
         shutil.rmtree(place)
         return 0
-    console.print(
-        f"something is wrong; the logs are kept in {place}/cluster/logs; seed {options.seed}", highlight=False
-    )
-    return 1
+    what = "something is wrong" if report.findings.all else "interrupted, and nothing was found until then"
+    console.print(f"{what}; the logs are kept in {place}/cluster/logs; seed {options.seed}", highlight=False)
+    return INTERRUPTED if report.interrupted and not report.findings.all else 1
 
 
 if __name__ == "__main__":

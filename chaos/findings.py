@@ -48,6 +48,12 @@ class Findings:
         if finding not in self.all:
             self.all.append(finding)
 
+    def copy(self) -> "Findings":
+        """Return the findings until now, to which later ones are not added."""
+        findings = Findings()
+        findings.all = [*self.all]
+        return findings
+
     def count(self) -> dict[str, int]:
         """Return the number of findings of each kind, including 0."""
         counter = Counter(finding.violation for finding in self.all)

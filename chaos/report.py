@@ -35,6 +35,8 @@ class Report:
     """The sha256 of the plan. Two runs with the same seed and number of rounds have the same one."""
     full_disk: str
     """How full disks were made: tmpfs or RLIMIT_FSIZE; none: no disk was full."""
+    interrupted: bool = False
+    """Whether the run was ended before its checks. The findings are those until then."""
     rounds: int = 0
     seconds: float = 0.0
     acknowledged: int = 0
@@ -61,8 +63,8 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether there are no findings."""
-        return not self.findings.all
+        """Whether the run was not interrupted, and nothing was found."""
+        return not self.interrupted and not self.findings.all
 
     @property
     def kills(self) -> int:
@@ -74,6 +76,7 @@ class Report:
         return {
             "seed": self.seed,
             "plan_sha256": self.plan,
+            "interrupted": self.interrupted,
             "rounds": self.rounds,
             "seconds": round(self.seconds, 1),
             "quiesce_seconds": round(self.quiesce_seconds, 1),

@@ -107,12 +107,24 @@ class Run:
         self._active_faults: set[asyncio.Task[None]] = set()
 
     async def run(self) -> Report:
-        """Run all rounds, repair everything, and check the results."""
+        """Run all rounds, repair everything, and check the results.
+
+        If the task is cancelled, which Ctrl-C does, return what was found until then. Its report is `interrupted`.
+        """
         report = Report(self._options.seed, "", self._cluster.stores.full_disk, findings=self._findings)
+        try:
+            await self._tried(report)
+        except asyncio.CancelledError:
+            await self._interrupted(report)
+        return report
+
+    async def _tried(self, report: Report) -> None:
         began = time.monotonic()
-        report.rounds = await self._rounds(began)
-        report.seconds = time.monotonic() - began
-        report.plan = self._plan.hexdigest()
+        try:
+            await self._rounds(report, began)
+        finally:
+            report.seconds = time.monotonic() - began
+            report.plan = self._plan.hexdigest()
         self._print_line("healing everything; waiting until every export is done")
         began = time.monotonic()
         await self._heal()
@@ -121,24 +133,36 @@ class Run:
         report.quiesce_seconds = time.monotonic() - began
         self._print_line("checking every export and every file")
         await verification.check(report)
+        self._count(report)
+
+    async def _interrupted(self, report: Report) -> None:
+        """End what goes on, so that nothing breaks a process that is being stopped, and keep what was found."""
+        report.interrupted = True
+        report.findings = self._findings.copy()  # before what is cut off complains
+        under_way = [*self._active_faults, *self._scenarios]
+        for task in under_way:
+            task.cancel()
+        self._print_line("interrupted: stopping all processes; exports and files are not checked")
+        await asyncio.gather(*under_way, return_exceptions=True)
+        report.acknowledged = len(self._ledger.acknowledged)
+        self._count(report)
+
+    def _count(self, report: Report) -> None:
         report.fault_counts = self._faults.counts
         report.misuses = {kind.name.lower(): count for kind, count in self._misbehaving_worker.counts.items()}
-        return report
 
     # ---- during the faults
 
-    async def _rounds(self, began: float) -> int:
-        number = 0
-        while self._more(number, began):
-            plan = round_of(self._options.seed, number, self._cluster.stores.layout)
+    async def _rounds(self, report: Report, began: float) -> None:
+        while self._more(report.rounds, began):
+            plan = round_of(self._options.seed, report.rounds, self._cluster.stores.layout)
             self._plan.update(repr(plan).encode())
             await self._round(plan)
-            number += 1
-            progress = f"round {number}: {len(self._ledger.accounts)} exports asked for, "
+            report.rounds += 1
+            progress = f"round {report.rounds}: {len(self._ledger.accounts)} exports asked for, "
             progress += f"{len(self._scenarios)} scenarios open, {len(self._ledger.previews)} previews, "
             progress += f"{sum(self._faults.counts.values())} faults, {len(self._findings.all)} findings"
             self._print_line(progress)
-        return number
 
     def _more(self, number: int, began: float) -> bool:
         if self._options.seconds is None:

@@ -26,6 +26,7 @@ ONLY_DEEP = {
     "integration/programs/test_installed.py": "builds wheels, and installs them in seven environments",
     "integration/storage/test_postgres_pooled.py": "a pooler before PostgreSQL, which is met without one everywhere",
     "e2e/test_releases_together.py": "builds the last release: `make check` compares the interfaces",
+    "integration/chaos/test_interrupted.py": "tests of chaos itself",
     "integration/chaos/test_shared_stores.py": "tests of chaos itself",
     "linters/test_microsofts_validator.py": "brings a validator from npm: linters/test_outputs.py lints every file",
 }
