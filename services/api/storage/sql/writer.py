@@ -273,16 +273,17 @@ class _Transactions:
         return [self._refused(each) if isinstance(each, Exception) else each for each in outcomes]
 
     def _attempt(self, connection: sa.Connection, work: Callable[[sa.Connection], Any]) -> Any:
-        execute_plain(connection, "SAVEPOINT unit")
         try:
             with self._sending(connection):
+                execute_plain(connection, "SAVEPOINT unit")
                 value = work(connection)
+                execute_plain(connection, "RELEASE unit")
         except Exception as error:
             if self._faults.is_conflict(error) or not self._faults.stands(connection):
                 raise  # the other units are lost, too
             execute_plain(connection, "ROLLBACK TO unit")
-            value = self._refused(error)
-        execute_plain(connection, "RELEASE unit")
+            execute_plain(connection, "RELEASE unit")
+            return self._refused(error)
         return value
 
     def _refused(self, error: Exception) -> _Refused:
