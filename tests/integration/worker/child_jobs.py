@@ -64,6 +64,10 @@ def _tick(report: Report) -> None:
         time.sleep(0.02)  # far less than any timeout, far more than nothing
 
 
+def _tell_once(report: Report) -> None:
+    report(Progress(Phase.WRITING, rows_written=8))
+
+
 def _raise(_: Report) -> None:
     raise RuntimeError("secret-in-exception")
 
@@ -76,6 +80,7 @@ def _lose_two_lines(_: Report) -> None:
 
 
 MISDEEDS: dict[str, Callable[[Report], object]] = {
+    "tell-once": _tell_once,
     "spin": _spin,
     "tick": _tick,
     "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),

@@ -17,6 +17,7 @@ from services.contract.outcome import Failure
 from services.runtime.startup import CannotStart
 from services.worker.order import PreviewOrder
 from services.worker.sources.sources import Sources
+from services.worker.supervisor import pool as children
 from services.worker.supervisor.pool import Pool
 from tests.integration.worker import child_jobs
 from tests.integration.worker.rig import named
@@ -106,6 +107,17 @@ async def test_an_order_that_nobody_cancelled_ends_with_the_pool() -> None:
     outcome = await asyncio.wait_for(running, PATIENCE_S)
     assert isinstance(outcome, Failure)
     assert outcome.code == "WORKER_CRASHED"
+
+
+async def test_reports_of_work_that_ends_soon_wake_nobody_and_are_not_those_of_the_next(monkeypatch) -> None:
+    told, silent = (PreviewOrder(named(name), 1, "reference", Sources({})) for name in ("tell-once", "silent"))
+    heard: list[Any] = []
+    async with Pool(1, child_jobs.run, child_jobs.warm, []) as pool:
+        monkeypatch.setattr(children, "HEAR_AFTER_S", 3600)
+        await pool.run(told, heard.append)
+        monkeypatch.setattr(children, "HEAR_AFTER_S", 0)
+        await pool.run(silent, heard.append)
+    assert heard == []
 
 
 async def test_lines_that_a_child_could_not_write_are_counted_also_when_it_is_dead() -> None:
