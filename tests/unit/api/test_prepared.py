@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from services.api.storage.sql.column_types import Json, Length, UtcTime
-from services.api.storage.sql.prepared import MAX_ROWS, Appended, Inserts, Prepared
+from services.api.storage.sql.listed import Appended
+from services.api.storage.sql.prepared import MAX_ROWS, Inserts, Prepared
 
 
 class Colour(Enum):

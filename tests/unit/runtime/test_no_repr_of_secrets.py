@@ -21,6 +21,7 @@ NO_SECRETS = {
     "services.api.ports.sealed.InUse.passwords": "counts by the id of a key",
     "services.api.settings.ApiSettings.secret_key_command": "the command, not what it prints",
     "services.api.storage.memory.data.MemoryData.keys": "keys, which have a repr of their own",
+    "services.api.storage.sql.reading_line.Wanted.key": "a tenant, and what its exports require",
     "services.contract.outcome.Artifact.key": "the name of an object",
     "services.contract.spec.JobSpec.key": "columns that identify a row",
     "services.contract.spec.JobSpec.secret": "names of columns",
