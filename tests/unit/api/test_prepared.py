@@ -62,7 +62,7 @@ def test_each_of_a_list_is_written_as_sqlalchemy_would(db: sa.Connection, count:
 @pytest.mark.parametrize("count", [0, 1, 2, 3, MAX_ROWS - 1, MAX_ROWS, MAX_ROWS + 1, 3 * MAX_ROWS + 7])
 def test_rows_of_one_statement_are_written_as_sqlalchemy_would(db: sa.Connection, count: int) -> None:
     things = [_thing(number) for number in range(count)]
-    assert Appended(_things, _COLUMNS).run_each(db, things) == count
+    Appended(_things, _COLUMNS).run_each(db, things)
     assert _stored(db) == things
 
 
@@ -77,9 +77,9 @@ def test_of_many_rows_there_are_few_different_statements(db: sa.Connection) -> N
 
 def test_rows_that_are_there_are_kept_and_not_counted(db: sa.Connection) -> None:
     keep = Inserts(insert(_things).on_conflict_do_nothing().inline(), _COLUMNS)
-    assert keep.run_each(db, [_thing(number) for number in range(3)]) == 3
+    assert keep.count_each(db, [_thing(number) for number in range(3)]) == 3
     again = [_thing(number, colour=Colour.RED) for number in range(5)]
-    assert keep.run_each(db, again) == 2
+    assert keep.count_each(db, again) == 2
     assert [row["colour"] for row in _stored(db)] == [Colour.BLUE] * 3 + [Colour.RED] * 2
 
 
