@@ -15,6 +15,8 @@ class State(Enum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
 
+    __hash__ = object.__hash__  # Enum's own is a function in Python, and each call looks states up several times
+
 
 class CancelReason(Enum):
     """Why an export is CANCELLED."""

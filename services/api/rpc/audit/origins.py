@@ -1,6 +1,7 @@
 """Where a call comes from, as its entries in the audit trail say it."""
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote
 
 from services.api.domain.audit import Origin
@@ -9,6 +10,9 @@ from services.api.rpc.gate import CALLER
 from services.api.rpc.links.admission import LINK
 from services.api.rpc.metadata import Context
 from services.api.usecases.origin import ORIGIN
+
+MAX_PEERS_KNOWN = 1024
+"""How many connections' addresses are kept: each makes many calls."""
 
 _PEER = re.compile(r"ipv[46]:(.*):[0-9]{1,5}")
 _AUDITED = frozenset(method for method, actions in ACTIONS.items() if actions)
@@ -26,6 +30,7 @@ def _principal() -> str:
     return f"link:{link.link.id}" if link else CALLER.get().principal
 
 
+@lru_cache(MAX_PEERS_KNOWN)
 def address_of(peer: str) -> str:
     """Return the address in gRPC's text of a peer: without its port, which says nothing later.
 
