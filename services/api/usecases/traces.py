@@ -26,7 +26,7 @@ class ExportTraces:
         if export.trace:
             began, ended = _began_to_wait(export), export.update_time
             of = _attributes(export)
-            self._tracer.past(SpanName.QUEUE, carried(export.trace), _nanoseconds(began), _nanoseconds(ended), of)
+            self._tracer.past(SpanName.QUEUE, carried(export.trace), nanoseconds(began), nanoseconds(ended), of)
 
     def expired(self, export: Export) -> None:
         """Record an attempt whose worker stopped answering, and which therefore may have no span of its own."""
@@ -35,8 +35,8 @@ class ExportTraces:
             self._tracer.past(
                 SpanName.LEASE_EXPIRED,
                 carried(export.trace),
-                _nanoseconds(began),
-                _nanoseconds(ended),
+                nanoseconds(began),
+                nanoseconds(ended),
                 _attributes(export),
                 failed=EXPIRED_CODE,
             )
@@ -71,5 +71,6 @@ def _attributes(export: Export) -> Attributes:
     }
 
 
-def _nanoseconds(time: datetime) -> int:
+def nanoseconds(time: datetime) -> int:
+    """Return the nanoseconds since 1970 UTC of a time."""
     return (time - _EPOCH) // timedelta(microseconds=1) * 1000

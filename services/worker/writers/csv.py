@@ -132,23 +132,18 @@ def _header_line(headers: tuple[str, ...], dialect: CsvDialect) -> tuple[bytes, 
 
 def _by_hand(columns: list[pl.Series], dialect: CsvDialect) -> memoryview:
     """Return the lines of texts, of which there are few: polars would take longer to begin."""
-    special = _special(dialect)
+    quoted_signs = frozenset(f'"\r\n{dialect.delimiter}')
     null_text, end = dialect.null_text, dialect.line_terminator.value
 
     def field(text: str | None) -> str:
         if text is None:
             return null_text
-        if text in ("", null_text) or special.search(text):
+        if text in ("", null_text) or not quoted_signs.isdisjoint(text):
             return '"' + text.replace('"', '""') + '"'
         return text
 
     lines = zip(*(map(field, texts.to_list()) for texts in columns), strict=True)
     return memoryview("".join(dialect.delimiter.join(line) + end for line in lines).encode())
-
-
-@lru_cache(maxsize=64)
-def _special(dialect: CsvDialect) -> re.Pattern[str]:
-    return re.compile(f'["\r\n{re.escape(dialect.delimiter)}]')
 
 
 def _quickly(frame: pl.DataFrame, dialect: CsvDialect) -> memoryview:

@@ -1,8 +1,8 @@
 """CompleteJobs: each job of the call is completed for itself, has its own outcome, and a span in its own trace."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
@@ -11,6 +11,7 @@ from services.api.rpc.queue.parse import built_of
 from services.api.rpc.refusals import refusal_of
 from services.api.rpc.tracing.calls import is_failure, of_refusal
 from services.api.usecases.jobs import Inspected, Jobs
+from services.api.usecases.traces import nanoseconds
 from services.contract import status
 from services.contract.errors import ExportdError, InvalidRequest
 from services.contract.job import LeaseRef
@@ -25,8 +26,9 @@ T = TypeVar("T")
 class Completions:
     """Completes the jobs of a call, all at the same time."""
 
-    def __init__(self, jobs: Jobs, tracer: Tracer) -> None:
+    def __init__(self, jobs: Jobs, clock: Callable[[], datetime], tracer: Tracer) -> None:
         self._jobs = jobs
+        self._clock = clock
         self._tracer = tracer
 
     async def inspected(self, requests: Sequence[queue_pb2.CompleteJobRequest]) -> list[Inspected | ExportdError]:
@@ -44,15 +46,16 @@ class Completions:
         self,
         requests: Sequence[queue_pb2.CompleteJobRequest],
         outcomes: Sequence[ExportdError | None],
-        began_ns: int,
+        began: datetime,
     ) -> None:
-        """Record for each job that has a trace how it ended just now. It began `began_ns` nanoseconds after 1970."""
+        """Record for each job that has a trace how it ended just now."""
+        times = nanoseconds(began), nanoseconds(self._clock())
         for request, refused in zip(requests, outcomes, strict=True):
             if parent := carried(request.traceparent):
                 code = status.code_of(refused) if refused else None
                 failed = refused.reason if refused and code and is_failure(code) else ""
                 attributes = _attributes(request, refused)
-                self._tracer.past(SpanName.COMPLETE, parent, began_ns, time.time_ns(), attributes, failed)
+                self._tracer.past(SpanName.COMPLETE, parent, *times, attributes, failed)
 
     async def _inspected(self, request: queue_pb2.CompleteJobRequest) -> Inspected:
         check(request)

@@ -1,8 +1,8 @@
 """JobQueueService over gRPC: decode, call, encode."""
 
 import asyncio
-import time
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc
@@ -34,9 +34,12 @@ LOOK_S = 0.02
 class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     """Implements JobQueueService."""
 
-    def __init__(self, jobs: Jobs, preview_desk: PreviewDesk, tracer: Tracer = NO_TRACER) -> None:
+    def __init__(
+        self, jobs: Jobs, preview_desk: PreviewDesk, clock: Callable[[], datetime], tracer: Tracer = NO_TRACER
+    ) -> None:
         self._jobs = jobs
-        self._completions = Completions(jobs, tracer)
+        self._clock = clock
+        self._completions = Completions(jobs, clock, tracer)
         self._preview_desk = preview_desk
         self._polls = Limit("poll", MAX_POLLS, MAX_POLLS_OF_WORKER)
         self._askers = Limit("preview poll", MAX_POLLS, MAX_POLLS_OF_WORKER)
@@ -86,14 +89,14 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     ) -> queue_pb2.CompleteJobsResponse:
         check(request)
         logs.bind(worker_id=request.worker_id, completed={job.export_id: job.lease_id for job in request.jobs})
-        began_ns = time.time_ns()
+        began = self._clock()
         inspecting = asyncio.ensure_future(self._completions.inspected(request.jobs))
         try:
             await asyncio.wait([inspecting], timeout=LOOK_S)  # then completions and claim are one transaction
             outcomes, jobs = await asyncio.gather(self._completions.published(inspecting), self._next_jobs(request))
         finally:
             inspecting.cancel()  # if the worker has gone
-        self._completions.trace(request.jobs, outcomes, began_ns)
+        self._completions.trace(request.jobs, outcomes, began)
         self._jobs.count_fenced("CompleteJobs", outcomes)
         logs.bind(
             refused={job.export_id: each.reason for job, each in zip(request.jobs, outcomes, strict=True) if each},
