@@ -119,6 +119,7 @@ def program(early: EarlySignals, serve: Callable[[], int] | None = None) -> "Pro
             Command("migrate", "bring the schema of the database up to date", _migrate),
         ),
         serve=serve or partial(_serve, early),
+        needs=("sqlalchemy",),
         settings=HELP,
     )
 

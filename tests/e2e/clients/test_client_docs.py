@@ -227,12 +227,14 @@ def generated(language: str, into: Path) -> None:
 
 @deep
 def test_java(quiet_house: House, tmp_path: Path) -> None:
-    """With Debian's default-jdk-headless, libgrpc-java, libnetty-java and protobuf-compiler-grpc-java-plugin."""
+    """With Debian's default-jdk-headless, libgrpc-java, libnetty-java, protobuf-compiler and its plugin for Java."""
     jars = [path for path in JAVA_LIBRARIES.glob("*.jar") if JAVA_LIBRARY.match(path.name)]
     told = subprocess.run(["javac", "-version"], capture_output=True, check=False) if shutil.which("javac") else None
-    plugin = any(map(shutil.which, ("protoc-gen-grpc-java", *DEBIANS.values())))
-    if told is None or told.returncode or not plugin or not any("protobuf" in jar.name for jar in jars):
-        pytest.skip("Java was not tried: there is no javac that works, no plugin of protoc or no libgrpc-java")
+    plugin = shutil.which("protoc") and any(map(shutil.which, ("protoc-gen-grpc-java", *DEBIANS.values())))
+    if told is None or told.returncode or not plugin or not any(jar.name.startswith("protobuf") for jar in jars):
+        pytest.skip(
+            "Java was not tried: there is no javac that works, no protoc with its plugin, no libgrpc-java or no libprotobuf-java"
+        )
     generated("java", tmp_path / "src")
     (tmp_path / "src" / "Example.java").write_text(program("java", "Example.java", DEFAULT_TARGET))
     path = ":".join(map(str, [tmp_path, *jars]))

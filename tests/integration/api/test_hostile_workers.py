@@ -90,6 +90,7 @@ class Mine:
     async def state(self) -> list[bytes]:
         """What a caller and an operator see of exports and workers."""
         exports = await self.api.exports.ListExports(export_service_pb2.ListExportsRequest(), metadata=self.caller)
+        exports.next_page_token = ""  # each one is another, also of the same page
         workers = await self.api.operators.ListWorkers(operator_service_pb2.ListWorkersRequest(), metadata=self.caller)
         return [each.SerializeToString(deterministic=True) for each in (exports, workers)]
 
