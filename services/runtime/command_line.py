@@ -33,8 +33,8 @@ class Command:
 class Program:
     """A service. `extra` is the extra to install with pip. `serve` runs the service and returns the exit code.
 
-    `needs` are libraries that the service imports late, or in other processes; they are checked at the start. `settings` are the
-    environment variables of the service, with their meanings.
+    `needs` are libraries that the service imports late, or in other processes; they are checked at the start.
+    `settings` are the environment variables of the service, with their meanings.
     """
 
     name: str
