@@ -181,6 +181,19 @@ async def test_another_worker_gets_it_at_once_and_what_is_behind_it_is_not_held_
     assert (second.export.id, second.export.given_back_by) == (first.export.id, "")
 
 
+async def test_of_several_tenants_its_worker_gets_what_is_behind_and_nothing_that_it_gave_back(store):
+    """What comes after the first of each tenant is read for all of them at once."""
+    for tenant in ("one", "two"):
+        for _ in range(2):
+            await create(store, SHOP, tenant=tenant)
+    given_back = await leases(store, able(SHOP))
+    for lease in given_back:
+        await give_back(store, lease.ref)
+    behind = {(await create(store, SHOP, tenant=tenant)).id for tenant in ("one", "two") for _ in range(3)}
+    assert {*await claim(store, able(SHOP, others=(EVERYTHING,)))} == behind
+    assert {*await claim(store, able(SHOP), worker="worker-2")} == {lease.export.id for lease in given_back}
+
+
 async def test_when_nobody_took_it_for_a_while_its_worker_may(store):
     await create(store, SHOP)
     (first,) = await leases(store, able(SHOP))

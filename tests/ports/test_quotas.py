@@ -87,6 +87,16 @@ async def test_what_is_refused_has_counted_nothing_and_its_request_id_is_free(st
     assert await used(store, Quota.CREATES) == 1
 
 
+async def test_of_many_at_once_with_request_ids_the_refused_ones_keep_theirs_free(store):
+    quotas = Quotas(waiting=3)
+    marks = [RequestMark(f"r{n}", b"body") for n in range(12)]
+    made = await asyncio.gather(*(create(store, quotas, mark) for mark in marks), return_exceptions=True)
+    refused = [mark for mark, each in zip(marks, made, strict=True) if isinstance(each, QuotaExceeded)]
+    assert len(refused) == len(marks) - 3
+    assert [await store.exports.made_by("acme", mark, START) for mark in refused] == [None] * len(refused)
+    assert await used(store, Quota.WAITING) == 3
+
+
 async def test_a_repeated_request_counts_once_even_when_everything_is_used_up(store):
     quotas = Quotas(waiting=1, creates_a_minute=1)
     made = await asyncio.gather(*(create(store, quotas, MARK) for _ in range(5)))
