@@ -24,6 +24,7 @@ async def test_a_client_made_before_a_fork_works_in_parent_and_children(
         *(sys.executable, "-m", "tests.unit.client.sync_program", serving.target, mode),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env=os.environ | ({"GRPC_ENABLE_FORK_SUPPORT": "1"} if mode == "watching" else {}),  # see docs/clients.md
     )
     async with asyncio.timeout(PATIENCE_S):
         out, err = await program.communicate()
