@@ -233,7 +233,8 @@ class _Transactions:
         if verb is None or any(unit.verb != verb for unit in units):
             return [*self._runs(connection, units)]
         try:
-            return self._in_one_call(connection, verb, units)
+            with self._sending(connection):
+                return self._in_one_call(connection, verb, units)
         except Exception as error:
             if self._faults.is_conflict(error) or self._faults.is_lost(error):
                 raise
@@ -268,8 +269,7 @@ class _Transactions:
         return [self._attempt(connection, unit.work) for unit in units]
 
     def _in_one_call(self, db: sa.Connection, verb: ListVerb[Any, Any], units: Sequence[_Unit]) -> list[Any]:
-        with self._sending(db):
-            outcomes = verb(db, [unit.item for unit in units])
+        outcomes = verb(db, [unit.item for unit in units])
         return [self._refused(each) if isinstance(each, Exception) else each for each in outcomes]
 
     def _attempt(self, connection: sa.Connection, work: Callable[[sa.Connection], Any]) -> Any:
