@@ -19,7 +19,7 @@ from chaos.receiver import Receiver
 from chaos.shared_stores import SharedStores
 from chaos.stores import LocalStores, Stores
 from chaos.supervisor import Supervisor
-from demo.ports import free_ports
+from demo.ports import free_port
 from demo.processes import ServiceProcess
 
 TTL_S = 2.0
@@ -65,7 +65,7 @@ class Cluster:
         self._stack: AsyncExitStack
         self.stores: Stores = SharedStores(folder, self.logs) if shared else self._local_stores()
         layout = self.stores.layout
-        self._ports = [(free_ports(1)[0], free_ports(1)[0]) for _ in range(layout.apis)]
+        self._ports = [(free_port(), free_port()) for _ in range(layout.apis)]
         self._to_apis: list[Proxy] = []
         self._to_queues: list[Proxy] = []
         self.ledger = Ledger()

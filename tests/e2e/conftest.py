@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from demo.ports import free_ports
+from demo.ports import free_port
 from demo.processes import Begin, ServiceProcess, installed, start_api, start_worker
 from exportd_client import ExportClient
 from sample.build import build
@@ -168,6 +168,6 @@ def quiet_house(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """An api and a worker for all tests that end and change neither."""
     with opened_house(sample, tmp_path_factory.mktemp("house") / "data") as house:
         house.api(**PATIENT)
-        house.worker_metrics = f"127.0.0.1:{free_ports(1)[0]}"
+        house.worker_metrics = f"127.0.0.1:{free_port()}"
         house.worker(EXPORTD_SLOTS="2", EXPORTD_WORKER_METRICS=house.worker_metrics)
         yield house

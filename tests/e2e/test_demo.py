@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.ports import free_ports
+from demo.ports import free_port
 from tests.patience import PATIENCE_S
 from tests.tiers import deep
 
@@ -30,10 +30,6 @@ def folder(sample: Path, tmp_path: Path) -> Path:
 
 def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **more}
-
-
-def free_port() -> int:
-    return free_ports(1)[0]
 
 
 def test_the_table_of_the_demonstration_fits_80_columns(folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from demo.ports import free_ports
+from demo.ports import free_port
 from demo.postgres import PostgresServer
 from demo.processes import ServiceProcess, start_api, start_gateway, start_worker
 from exportd_client import Export, ExportClient
@@ -73,7 +73,7 @@ def postgres(folder: Path) -> Iterator[Kept]:
     """A server of its own: its data directory with the write-ahead log, and its log, which has each parameter."""
     with tempfile.TemporaryDirectory(prefix="exportd-pg-") as directory:
         Path(directory).chmod(0o755)  # as root the server runs as a user of its own
-        (port,) = free_ports(1)
+        port = free_port()
         server = PostgresServer(Path(directory), port, folder / "postgres.log")
         with (server.data / "postgresql.conf").open("a") as settings:
             settings.write(EVERYTHING)

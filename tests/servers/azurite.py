@@ -12,7 +12,7 @@ from email.utils import formatdate
 from pathlib import Path
 from uuid import uuid4
 
-from demo.ports import free_ports
+from demo.ports import free_port
 from demo.server_process import ServerProcess
 from services.objects.settings import BucketStore
 from tests.linters.node import Node, install, node
@@ -40,7 +40,7 @@ def brought() -> Node:
 def azurite(folder: Path) -> Iterator[str]:
     """Run one with CONTAINER that keeps its objects in `folder`. Yields its endpoint."""
     found = brought()
-    (port,) = free_ports(1)
+    port = free_port()
     main = PACKAGE / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
     options = ("--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder), "--silent")
     quiet = ("--disableTelemetry", "--skipApiVersionCheck")

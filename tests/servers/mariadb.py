@@ -15,7 +15,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from demo.ports import free_ports
+from demo.ports import free_port
 
 _NUMBERS = count(1)
 _START_S = 60
@@ -42,7 +42,7 @@ def socket() -> str:
 @contextmanager
 def over_tls(chain: Path) -> Iterator[int]:
     """The port on loopback of a server of its own, which speaks TLS with a key and its certificate."""
-    (port,) = free_ports(1)
+    port = free_port()
     tls = (f"--ssl-cert={chain}", f"--ssl-key={chain}")
     directory, server = _started("--bind-address=127.0.0.1", f"--port={port}", *tls)
     try:

@@ -22,6 +22,8 @@ HANDSHAKE_TIMEOUT_S = 10.0
 BACKLOG = 1024
 _LAST_S = 1.0
 """How long requests that were cut off may take to end."""
+_TURNS = 10
+"""Of the event loop: within them one connection is accepted, and what has arrived on it is read and begun."""
 
 
 class HttpServer:
@@ -34,6 +36,7 @@ class HttpServer:
         self._runner: web.AppRunner | None = None
         self._listening: asyncio.Server | None = None
         self._beginning: WeakSet[_Beginning] = WeakSet()
+        self._accepted = 0
         self._looking: asyncio.Task[None] | None = None
         self.draining = asyncio.Event()
         """Set when the server is about to end: streams end, and nobody is invited any more."""
@@ -76,6 +79,7 @@ class HttpServer:
         return bound
 
     def _protocol(self) -> asyncio.BaseProtocol:
+        self._accepted += 1
         if self.connections >= self._limits.connections:
             self._metrics.refused_connections.inc()
             return _Closed()
@@ -112,8 +116,12 @@ class HttpServer:
         return (handler.transport for handler in self._handlers() if handler.transport is not None)
 
     async def stop(self, grace_s: float, now: asyncio.Event) -> None:
-        """Stop accepting connections, let requests end for `grace_s` seconds or until `now`, and cut off the rest."""
+        """Stop accepting connections, let requests end for `grace_s` seconds or until `now`, and cut off the rest.
+
+        Requests that have arrived are answered, read or not: their callers could not know of the end.
+        """
         self.draining.set()
+        await self._begin_what_has_arrived()
         if self._listening:
             self._listening.close()
         await self._until_idle(grace_s, now)
@@ -123,6 +131,14 @@ class HttpServer:
             await self._runner.cleanup()
         if self._looking:
             await end_tasks(self._looking)
+
+    async def _begin_what_has_arrived(self) -> None:
+        for _ in range(BACKLOG):
+            before = self._accepted
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            if self._accepted == before:
+                return
 
     async def _until_idle(self, grace_s: float, now: asyncio.Event) -> None:
         stopping = asyncio.create_task(now.wait())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.ports import free_ports
+from demo.ports import free_port
 from exportd.v1 import export_pb2
 from services.api.domain.links import LinkPolicy
 from services.api.notify.settings import MailSettings, Tls
@@ -35,7 +35,7 @@ async def mails() -> AsyncIterator[MailServer]:
 @pytest.fixture
 def port() -> int:
     """Of the gateway, which the api must know before there is one."""
-    return free_ports(1)[0]
+    return free_port()
 
 
 @pytest.fixture

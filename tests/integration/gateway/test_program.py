@@ -5,14 +5,14 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from demo.ports import free_port
 from tests.integration.programs.conftest import Running, ended, path_of, started, until
 from tests.integration.programs.test_early_signals import takes
 from tests.tiers import deep, deep_but
@@ -56,10 +56,18 @@ def test_it_serves_until_a_signal_and_logs_no_query(tmp_path: Path, number: sign
         assert "hunter2" not in running.log.read_text()
 
 
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port: int = taken.getsockname()[1]
-        return port
+def test_what_was_sent_before_the_signal_is_answered_even_if_nobody_had_read_it(tmp_path: Path) -> None:
+    with up(tmp_path) as (running, port):
+        running.process.send_signal(signal.SIGSTOP)  # the system takes connections and bytes on its behalf
+        with ExitStack() as stack:
+            callers = [stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port))) for _ in range(20)]
+            for caller in callers:
+                caller.request("POST", "/v1/exports", b"{}", {"Content-Type": "application/json"})
+            running.process.send_signal(signal.SIGTERM)
+            running.process.send_signal(signal.SIGCONT)
+            answers = {caller.getresponse().status for caller in callers}
+        assert answers == {http.HTTPStatus.SERVICE_UNAVAILABLE}  # there is no api
+        assert running.ends() == 0
 
 
 def test_its_health_is_that_of_the_way_to_the_api(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.gateway.test_program import PROGRAM, environ, free_port
+from demo.ports import consecutive_ports, free_port
+from tests.integration.gateway.test_program import PROGRAM, environ
 from tests.integration.programs.conftest import Running, ended, path_of, started, until
 from tests.integration.programs.test_several_processes import children, gone
 from tests.tiers import deep
@@ -106,7 +107,7 @@ def test_hangup_ends_none_of_them(gateways: Running, port: int) -> None:
 
 @deep
 def test_each_shows_its_metrics_on_a_port_of_its_own(tmp_path: Path, settings: dict[str, str]) -> None:
-    metrics, log = free_port() % 60_000 + 1024, tmp_path / "log"
+    (metrics, *_), log = consecutive_ports(COUNT), tmp_path / "log"
     more = settings | {"EXPORTD_GATEWAY_METRICS": f"127.0.0.1:{metrics}"}
     with log.open("w") as file, started([path_of(PROGRAM)], environ(**more), stderr=file) as process:
         Running(process, log).until_said('"serving"', COUNT)

@@ -3,15 +3,13 @@
 import json
 import re
 import signal
-import socket
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, suppress
 
 import psutil
 import pytest
 
-from demo.ports import free_ports
+from demo.ports import consecutive_ports
 from exportd_client import Export, ExportClient
 from tests.integration.programs.conftest import Place, Running, ended, until, up
 from tests.integration.programs.test_lost_log import free_addresses, the_end_of
@@ -54,7 +52,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 async def test_they_serve_the_same_ports_show_metrics_on_their_own_and_a_worker_builds_what_any_takes(
     place: Place, settings: dict[str, str]
 ) -> None:
-    port = free_port_before_another()
+    port, *_ = consecutive_ports(COUNT)
     with up("exportd-api", place, **settings | {"EXPORTD_API_METRICS": f"127.0.0.1:{port}"}) as api:
         api.until_said('"serving"', COUNT)
         lines = [json.loads(line) for line in api.log.read_text().splitlines()]
@@ -64,16 +62,6 @@ async def test_they_serve_the_same_ports_show_metrics_on_their_own_and_a_worker_
             with urllib.request.urlopen(f"http://127.0.0.1:{port + index}/metrics") as shown:
                 assert re.search(r"^exportd_hints_connected [01]\.0$", shown.read().decode(), re.MULTILINE)
         await jobs_are_built(place, settings)
-
-
-def free_port_before_another() -> int:
-    """The processes take as many ports as they are, one after the other."""
-    while True:
-        (port,) = free_ports(1)
-        with ExitStack() as stack, suppress(OSError):
-            for index in range(COUNT):
-                stack.enter_context(closing(socket.create_server(("127.0.0.1", port + index))))
-            return port
 
 
 async def jobs_are_built(place: Place, settings: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from demo.ports import free_ports
+from demo.ports import free_port
 from services.api.storage.postgres.connections import Address
 from services.api.storage.postgres.database import PostgresDatabase
 from services.api.storage.sql.stores import sql_store
@@ -38,11 +38,6 @@ pool_mode = transaction
 default_pool_size = 4
 max_client_conn = 100
 """
-
-
-def free_port() -> int:
-    (port,) = free_ports(1)
-    return port
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """`exportd-worker health`: what a container or a service manager learns of a worker by it."""
 
 import io
-import socket
 
 import pytest
 
+from demo.ports import free_port
 from services.runtime.metrics import served
 from services.runtime.startup import CannotStart
 from services.worker import health
@@ -16,11 +16,6 @@ SOURCES = {"EXPORTD_SOURCES": "sources.toml"}
 def asked(metrics: str) -> tuple[int, str]:
     out = io.StringIO()
     return health.run((), SOURCES | {"EXPORTD_WORKER_METRICS": metrics}, out), out.getvalue()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.mark.parametrize(
