@@ -3,9 +3,6 @@
 import asyncio
 import re
 
-import pytest
-import sqlalchemy as sa
-
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason
 from services.api.ports.exports import ExportFilter, IdRange, RequestMark
@@ -13,27 +10,6 @@ from services.api.storage.sql.places import COUNTED_ALONE
 from services.api.storage.sql.stores import sql_store
 from tests.ports.driving import WORKER, completed, expired, failed, given_up, leased
 from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
-
-
-@pytest.fixture
-def statements(database):
-    """Those that connections run that are opened from now on, with their values: each kind as it was the last time."""
-    seen = {}
-
-    def record(statement):
-        if statement.startswith(("SELECT", "UPDATE", "INSERT", "DELETE", "WITH")):
-            seen[re.sub(r"'[^']*'|\b\d+\b", "?", statement)] = statement
-
-    def listen(connection, _record):
-        if hasattr(connection, "run_async"):  # aiosqlite's
-            connection.run_async(lambda driver: driver.set_trace_callback(record))
-        else:
-            connection.set_trace_callback(record)
-
-    sa.event.listen(sa.Engine, "connect", listen)
-    yield seen
-    sa.event.remove(sa.Engine, "connect", listen)
-
 
 SCANS = tuple(f"SCAN {table}" for table in ("exports", "requests", "transitions", "deliveries", "line"))
 
@@ -79,12 +55,13 @@ async def use_the_outbox(outbox):
     await outbox.oldest(START)
 
 
-async def test_no_statement_reads_the_whole_table(database, statements):
+async def test_no_statement_reads_the_whole_table(database, executed):
     store = sql_store(database)
     await use_every_verb(store)
     await use_the_outbox(store.outbox)
+    statements = {re.sub(r"'[^']*'|\b\d+\b", "?", statement): statement for statement in executed}.values()
     assert len(statements) > 25
-    for statement in [*statements.values()]:
+    for statement in statements:
         plan = await database.read(lambda db, s=statement: db.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}").all())
         scans = [step.detail for step in plan if step.detail.startswith(SCANS)]
         # Counting walks the small index of what is counted, the oldest is the first step of one; nothing else walks.
