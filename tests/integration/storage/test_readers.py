@@ -5,6 +5,7 @@ from itertools import zip_longest
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from services.api.storage.sql.readers import MAX_TOGETHER, Readers
 from services.api.storage.sqlite.database import reading_engine, set_up_reader, writing_engine
@@ -119,10 +120,13 @@ async def test_items_of_different_verbs_are_not_mixed(readers):
 
 
 async def test_an_item_that_fails_takes_no_other_along(readers):
-    answers, others = await asked_together(readers, Doubles(bad=3), range(6), among=[total, missing])
+    with capture_logs() as lines:
+        answers, others = await asked_together(readers, Doubles(bad=3), range(6), among=[total, missing])
     assert isinstance(answers.pop(3), sa.exc.OperationalError)
     assert answers == [0, 2, 4, 8, 10]
     assert others[0] == 6
+    said = {"event": "list_failed", "verb": "verb", "count": 6, "error": "OperationalError", "log_level": "warning"}
+    assert lines == [said]
 
 
 async def test_an_item_that_is_refused_takes_no_other_along(readers):

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from services.api.ports.exports import ExportFilter
 from services.api.storage.sql.readers import REMEMBERED
@@ -89,6 +90,24 @@ async def test_a_failing_unit_takes_nobody_along(database, store, commits):
     ]
     assert await there(store) == {first.id, twice.id, last.id}
     assert len(commits) == 2
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_list_that_fails_as_a_whole_is_done_one_by_one_and_told_to_the_log(database, store, others):
+    """Alone in its transaction, and beside another unit."""
+
+    def added(db, uris):
+        if len(uris) > 1:
+            raise RuntimeError
+        return [db.scalar(sa.select(sa.literal(uris[0])))]
+
+    with capture_logs() as lines:
+        async with gathering(database):
+            listed = [asyncio.ensure_future(database.write_listed(added, uri)) for uri in "abc"]
+            beside = [asyncio.ensure_future(database.write(lambda _: "beside")) for _ in range(others)]
+        assert await asyncio.gather(*listed, *beside) == [*"abc", *["beside"] * others]
+    said = {"event": "list_failed", "verb": "added", "count": 3, "error": "RuntimeError", "log_level": "warning"}
+    assert lines == [said]
 
 
 async def test_when_sqlite_gives_up_the_whole_transaction_everyone_is_told(database, store):

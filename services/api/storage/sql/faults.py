@@ -1,10 +1,11 @@
 """The meaning of a database's errors."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 from services.contract.errors import StoreUnavailable
+from services.runtime import logs
 
 
 class Faults(Protocol):
@@ -32,3 +33,11 @@ def unavailable(cause: BaseException) -> StoreUnavailable:
     refusal = StoreUnavailable()
     refusal.__cause__ = cause
     return refusal
+
+
+def report_list(verb: Any, count: int, error: BaseException) -> None:
+    """Report that a verb failed for a list of so many items, each of which is done by itself now.
+
+    No caller notices, but it is slow, and perhaps a defect.
+    """
+    logs.get().warning("list_failed", verb=verb.__name__, count=count, error=type(error).__name__)

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 import sqlalchemy as sa
 
 from services.api.storage.sql.database import Item, ListVerb
-from services.api.storage.sql.faults import Faults, unavailable
+from services.api.storage.sql.faults import Faults, report_list, unavailable
 from services.contract.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -190,6 +190,7 @@ class _Reader:
             return [_Failed(each) if isinstance(each, Exception) else each for each in together]
         if isinstance(together.error, StoreUnavailable):  # each alone would wait for the database once more
             return [together] * len(asked)
+        report_list(verb, len(asked), together.error)
         return [self.outcome(each.query) for each in asked]
 
     def outcome(self, query: Callable[[sa.Connection], Any]) -> Any:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from services.api.storage.sql.database import Item, ListVerb
-from services.api.storage.sql.faults import Faults, unavailable
+from services.api.storage.sql.faults import Faults, report_list, unavailable
 from services.api.storage.sql.prepared import execute_plain
 from services.api.storage.sql.readers import Inbox, told
 from services.contract.errors import StoreUnavailable
@@ -238,6 +238,7 @@ class _Transactions:
         except Exception as error:
             if self._faults.is_conflict(error) or self._faults.is_lost(error):
                 raise
+            report_list(verb, len(units), error)
             return None
 
     def _apart(self, connection: sa.Connection, unit: _Unit) -> Any:
@@ -266,6 +267,7 @@ class _Transactions:
             outcomes = self._attempt(connection, lambda db: self._in_one_call(db, verb, units))
             if not isinstance(outcomes, _Refused):
                 return outcomes  # type: ignore[no-any-return]
+            report_list(verb, len(units), outcomes.error)
         return [self._attempt(connection, unit.work) for unit in units]
 
     def _in_one_call(self, db: sa.Connection, verb: ListVerb[Any, Any], units: Sequence[_Unit]) -> list[Any]:
