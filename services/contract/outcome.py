@@ -63,7 +63,8 @@ class Entry:
 class Artifact:
     """A file in the artifact store.
 
-    `entries` has the first 100 of `entry_count` entries; both are empty unless it is a ZIP.
+    `entries` has the first 100 of `entry_count` entries; both are empty unless it is a ZIP. `gmac` is the code that
+    `contract.gmac` computes, which nobody keeps; it is empty if the worker did not compute it.
     """
 
     key: str
@@ -74,6 +75,7 @@ class Artifact:
     entries: tuple[Entry, ...] = ()
     entry_count: int = 0
     encrypted: bool = False
+    gmac: str = ""
 
 
 @dataclass(frozen=True, slots=True)

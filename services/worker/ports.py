@@ -202,11 +202,15 @@ class StoreUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A durable file in the artifact store, found by its key. `sha256` is in hexadecimal."""
+    """A durable file in the artifact store, found by its key. `sha256` and `gmac` are in hexadecimal.
+
+    `gmac` is that of `contract.gmac`; it is empty where the api does not read the file again.
+    """
 
     key: str
     size_bytes: int
     sha256: str
+    gmac: str = ""
 
 
 class ArtifactWriter(Protocol):

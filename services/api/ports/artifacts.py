@@ -39,13 +39,14 @@ class StoredPrefix:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The content of an object: its size in bytes, and the sha256 of its current bytes.
+    """The content of an object: its size in bytes, and the sha256 or the GMAC of its current bytes.
 
-    `sha256` is empty if the store cannot tell: the object is remote, or too large to be hashed.
+    Both are empty if the store cannot tell: the object is remote, or too large to be read.
     """
 
     size_bytes: int
     sha256: str
+    gmac: str = ""
 
 
 class ArtifactStore(Protocol):
@@ -58,8 +59,11 @@ class ArtifactStore(Protocol):
         """Return the size of an object in bytes; None if there is no such object."""
         ...
 
-    async def content(self, key: str) -> Content | None:
-        """Return what an object contains; None if there is no such object."""
+    async def content(self, key: str, *, gmac_will_do: bool = False) -> Content | None:
+        """Return what an object contains; None if there is no such object.
+
+        With `gmac_will_do`, a large object has the code of `contract.gmac`, which is faster, in place of its sha256.
+        """
         ...
 
     async def open(self, key: str, offset: int = 0) -> ArtifactReader | None:

@@ -33,12 +33,17 @@ class Publication:
         """Check the artifacts that a worker reported.
 
         Raises StoreMismatch unless each object is below the prefix of this lease and has the reported size. Raises
-        InvalidRequest if the sha256 of its bytes is another than the reported one, as far as the store can tell.
+        InvalidRequest if the sha256 or the GMAC of its bytes is another than the reported one, as far as the store can
+        tell.
         """
         contents = [(field, artifact, await self._found(lease, artifact)) for field, artifact in _artifacts(built)]
         for field, artifact, content in contents:
-            if content.sha256 not in ("", artifact.sha256):
-                raise InvalidRequest((Violation(f"{field}.sha256", f"the bytes in the store have {content.sha256}"),))
+            for name, reported, found in (
+                ("sha256", artifact.sha256, content.sha256),
+                ("gmac", artifact.gmac, content.gmac),
+            ):
+                if found not in ("", reported):
+                    raise InvalidRequest((Violation(f"{field}.{name}", f"the bytes in the store have {found}"),))
 
     def files(self, export: Export, built: Built, now: datetime) -> Files:
         """Return the files that `built` becomes.
@@ -71,7 +76,7 @@ class Publication:
         expected = f"{artifact.size_bytes} bytes"
         if not artifact.key.startswith(artifact_prefix(lease)):
             raise StoreMismatch(expected, "a key of another lease")
-        content = await self._artifacts.content(artifact.key)
+        content = await self._artifacts.content(artifact.key, gmac_will_do=bool(artifact.gmac))
         if content is None or content.size_bytes != artifact.size_bytes:
             raise StoreMismatch(expected, f"{content.size_bytes} bytes" if content else "nothing")
         return content

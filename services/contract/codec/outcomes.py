@@ -43,6 +43,7 @@ def artifact_to_pb(artifact: outcome.Artifact) -> queue_pb2.Artifact:
         entries=[export_pb2.Entry(name=e.name, size_bytes=e.size_bytes) for e in artifact.entries],
         entry_count=artifact.entry_count,
         encrypted=artifact.encrypted,
+        gmac=artifact.gmac,
     )
 
 
@@ -56,6 +57,7 @@ def artifact_from_pb(message: queue_pb2.Artifact) -> outcome.Artifact:
         entries=tuple(outcome.Entry(e.name, e.size_bytes) for e in message.entries),
         entry_count=message.entry_count,
         encrypted=message.encrypted,
+        gmac=message.gmac,
     )
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from services.contract.gmac import Gmac
 from services.runtime import beneath
 from services.worker.ports import StoredFile
 
@@ -30,13 +31,14 @@ class FolderWriter:
         self._place = place
         self._key = key
         self._digest = hashlib.sha256()
+        self._gmac = Gmac(key)
         self._counted_bytes = 0
         self._is_seekable = False
         self._pushed_bytes = 0
 
     def write(self, block: bytes | memoryview) -> int:
         """See ArtifactWriter."""
-        self._digest.update(block)
+        self._hash(block)
         self._file.write(block)
         self._counted_bytes += len(block)
         return len(block)
@@ -65,7 +67,7 @@ class FolderWriter:
         os.fsync(self._file.fileno())
         self._move()
         self._file.close()
-        return StoredFile(self._key, self._counted_bytes, self._digest.hexdigest())
+        return StoredFile(self._key, self._counted_bytes, self._digest.hexdigest(), self._gmac.hexdigest())
 
     def abort(self) -> None:
         """See ArtifactWriter."""
@@ -76,13 +78,17 @@ class FolderWriter:
                 self._file.close()
 
     def _count(self, tick: Callable[[], None]) -> None:
-        """Compute the size and the sha256 of the file."""
+        """Compute the size, the sha256 and the GMAC of the file."""
         self._file.seek(0)
         while chunk := self._file.read(_CHUNK_BYTES):
-            self._digest.update(chunk)
+            self._hash(chunk)
             self._counted_bytes += len(chunk)
             tick()
         self._is_seekable = False
+
+    def _hash(self, block: bytes | memoryview) -> None:
+        self._digest.update(block)
+        self._gmac.update(block)
 
     def _move(self) -> None:
         """Move the file to its key and make that durable.

@@ -93,7 +93,7 @@ class Output:
             self._growing.end()
         stored = self._writer.close(self._context.tick)
         kind, archive = self._kind, self._archive
-        bare = Artifact(stored.key, stored.size_bytes, stored.sha256, kind.media_type, kind.extension)
+        bare = Artifact(stored.key, stored.size_bytes, stored.sha256, kind.media_type, kind.extension, gmac=stored.gmac)
         if archive is None:
             return bare
         sealed = bool(self._context.job.password)

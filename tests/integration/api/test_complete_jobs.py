@@ -90,9 +90,9 @@ async def test_a_store_that_is_slow_does_not_hold_up_the_next_jobs(
     waiting = await api.create()
     content, go_on = FolderArtifactStore.content, asyncio.Event()
 
-    async def slow(store: FolderArtifactStore, key: str) -> Content | None:
+    async def slow(store: FolderArtifactStore, key: str, *, gmac_will_do: bool) -> Content | None:
         await go_on.wait()
-        return await content(store, key)
+        return await content(store, key, gmac_will_do=gmac_will_do)
 
     monkeypatch.setattr(FolderArtifactStore, "content", slow)
     answer = asyncio.ensure_future(api.jobs.CompleteJobs(call(worker, [completion(worker, job)], max_jobs=1)))

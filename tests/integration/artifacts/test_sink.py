@@ -8,6 +8,8 @@ from contextlib import closing
 import pyarrow as pa
 import pytest
 
+from services.api.ports.artifacts import Content
+from services.api.storage.artifacts.folder import SURELY_HASHED_BYTES
 from services.contract.job import LeaseRef
 from services.worker.artifacts import open_sink
 from services.worker.artifacts.settings import ArtifactSettings
@@ -50,6 +52,18 @@ async def test_a_format_may_go_back_to_what_it_wrote(sink, reader):
     assert await content_of(reader, KEY) == expected
     assert writer.size() == len(expected)
     assert ticks
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+@pytest.mark.parametrize("seekable", [False, True])
+async def test_the_writer_and_the_reader_compute_the_same_gmac(sink, reader, seekable):
+    writer = sink.open(LEASE, NAME)
+    for _ in range(2):
+        (writer.seekable() if seekable else writer).write(bytes(SURELY_HASHED_BYTES // 2))
+    (writer.seekable() if seekable else writer).write(b"1")
+    file = writer.close(nothing)
+    assert await reader.content(KEY, gmac_will_do=True) == Content(file.size_bytes, "", file.gmac)
+    assert await reader.content(KEY) == Content(file.size_bytes, file.sha256)
 
 
 async def test_bytes_of_any_buffer_are_taken(sink, reader):

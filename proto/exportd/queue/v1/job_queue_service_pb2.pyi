@@ -574,6 +574,7 @@ class Artifact(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     ENTRY_COUNT_FIELD_NUMBER: _builtins.int
     ENCRYPTED_FIELD_NUMBER: _builtins.int
+    GMAC_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """Key in the store, below the job's artifact_prefix."""
     size_bytes: _builtins.int
@@ -588,6 +589,11 @@ class Artifact(_message.Message):
     """Number of entries of a ZIP; 0 for other files."""
     encrypted: _builtins.bool
     """True if encrypted with the job's password."""
+    gmac: _builtins.str
+    """GMAC of the object, 32 lower-case hexadecimal digits: the tag of AES-256-GCM over no plaintext, with the object as additional data, a nonce of 12
+    zero bytes, and the SHA-256 of `key` as the key. The api verifies it in place of the sha256 for objects of more than 8 MiB, as it takes a tenth of
+    the time. Empty: the api verifies the sha256.
+    """
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Entry]:
         """The first 100 entries of a ZIP."""
@@ -603,10 +609,11 @@ class Artifact(_message.Message):
         entries: _abc.Iterable[_export_pb2.Entry] | None = ...,
         entry_count: _builtins.int = ...,
         encrypted: _builtins.bool = ...,
+        gmac: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encrypted", b"encrypted", "entries", b"entries", "entry_count", b"entry_count", "extension", b"extension", "key", b"key", "media_type", b"media_type", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encrypted", b"encrypted", "entries", b"entries", "entry_count", b"entry_count", "extension", b"extension", "gmac", b"gmac", "key", b"key", "media_type", b"media_type", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -113,7 +113,7 @@ class JobQueueServiceServicer:
     def CompleteJob(self, request, context):
         """Completes a job with its file. A repeated call with the same lease and sha256 is OK. LEASE_LOST, JOB_CANCELLED. FAILED_PRECONDITION /
         ROWS_MISSING: rows_written differs from rows_matched. FAILED_PRECONDITION / STORE_MISMATCH: the api does not find the object with this size
-        in its store. INVALID_ARGUMENT: the sha256 is not that of the object; the api verifies this for objects of up to 256 MiB.
+        in its store. INVALID_ARGUMENT: the sha256 or the gmac is not that of the object; the api verifies one of them for objects of up to 256 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

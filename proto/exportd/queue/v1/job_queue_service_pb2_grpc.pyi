@@ -55,7 +55,7 @@ class JobQueueServiceStub:
     CompleteJob: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.CompleteJobRequest, _job_queue_service_pb2.CompleteJobResponse]
     """Completes a job with its file. A repeated call with the same lease and sha256 is OK. LEASE_LOST, JOB_CANCELLED. FAILED_PRECONDITION /
     ROWS_MISSING: rows_written differs from rows_matched. FAILED_PRECONDITION / STORE_MISMATCH: the api does not find the object with this size
-    in its store. INVALID_ARGUMENT: the sha256 is not that of the object; the api verifies this for objects of up to 256 MiB.
+    in its store. INVALID_ARGUMENT: the sha256 or the gmac is not that of the object; the api verifies one of them for objects of up to 256 MiB.
     """
     CompleteJobs: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.CompleteJobsRequest, _job_queue_service_pb2.CompleteJobsResponse]
     """Completes several jobs, each exactly as CompleteJob does, and leases the next ones as LeaseJobs does without waiting. No job depends on another
@@ -94,7 +94,7 @@ class JobQueueServiceAsyncStub(JobQueueServiceStub):
     CompleteJob: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.CompleteJobRequest, _job_queue_service_pb2.CompleteJobResponse]  # type: ignore[assignment]
     """Completes a job with its file. A repeated call with the same lease and sha256 is OK. LEASE_LOST, JOB_CANCELLED. FAILED_PRECONDITION /
     ROWS_MISSING: rows_written differs from rows_matched. FAILED_PRECONDITION / STORE_MISMATCH: the api does not find the object with this size
-    in its store. INVALID_ARGUMENT: the sha256 is not that of the object; the api verifies this for objects of up to 256 MiB.
+    in its store. INVALID_ARGUMENT: the sha256 or the gmac is not that of the object; the api verifies one of them for objects of up to 256 MiB.
     """
     CompleteJobs: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.CompleteJobsRequest, _job_queue_service_pb2.CompleteJobsResponse]  # type: ignore[assignment]
     """Completes several jobs, each exactly as CompleteJob does, and leases the next ones as LeaseJobs does without waiting. No job depends on another
@@ -154,7 +154,7 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_queue_service_pb2.CompleteJobResponse, _abc.Awaitable[_job_queue_service_pb2.CompleteJobResponse]]:
         """Completes a job with its file. A repeated call with the same lease and sha256 is OK. LEASE_LOST, JOB_CANCELLED. FAILED_PRECONDITION /
         ROWS_MISSING: rows_written differs from rows_matched. FAILED_PRECONDITION / STORE_MISMATCH: the api does not find the object with this size
-        in its store. INVALID_ARGUMENT: the sha256 is not that of the object; the api verifies this for objects of up to 256 MiB.
+        in its store. INVALID_ARGUMENT: the sha256 or the gmac is not that of the object; the api verifies one of them for objects of up to 256 MiB.
         """
 
     @_abc_1.abstractmethod

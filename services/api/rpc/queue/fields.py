@@ -49,6 +49,7 @@ UUID_OR_NONE = re.compile(f"({UUID_FORM.pattern})?")
 _NAME = re.compile(r"[A-Za-z0-9_.~%/-]+")
 _LEASE = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_GMAC_OR_NONE = re.compile(r"([0-9a-f]{32})?")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,126}")
 _EXTENSION = re.compile(r"[a-z0-9]{1,16}(\.[a-z0-9]{1,16})?")
@@ -171,6 +172,7 @@ RULES: Mapping[str, Rule] = {
     "Artifact.key": Rule(lambda key: "" if is_key(key) else "must be {export_id}/{lease_id}/{name}"),
     "Artifact.size_bytes": _COUNT,
     "Artifact.sha256": _of(_SHA256, "64 lower-case hexadecimal digits"),
+    "Artifact.gmac": _of(_GMAC_OR_NONE, "32 lower-case hexadecimal digits, or empty"),
     "Artifact.media_type": _of(_MEDIA_TYPE, "a media type such as text/csv"),
     "Artifact.extension": _of(_EXTENSION, "an extension such as csv or csv.gz"),
     "Artifact.entries": _ANY,

@@ -8,10 +8,12 @@ import uuid
 import weakref
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
+from io import FileIO
 from pathlib import Path
-from typing import IO, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from services.api.ports.artifacts import Content, StoredPrefix
+from services.contract.gmac import Gmac
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER, folder_of, is_key, is_part, is_prefix, marker_of, store_id_in
 from services.runtime import beneath, logs
@@ -21,15 +23,18 @@ from services.runtime.removal import nothing_there, remove_inner
 from services.runtime.startup import CannotStart
 
 MAX_HASHED_BYTES = 256 << 20
-"""The largest object that is hashed when it is published, in about half a second.
+"""The largest object that is read when it is published: in 60 ms for its GMAC, or in 200 for its sha256.
 
 A larger one is checked when it is sent.
 """
 
+SURELY_HASHED_BYTES = 8 << 20
+"""An object of up to this size is always hashed, since that takes only a few milliseconds."""
+
 MAX_HASHING = 2
 """How many objects are hashed at once. Each takes one of the threads that also send files."""
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 256 << 10  # stays in the processor's cache
 
 T = TypeVar("T")
 
@@ -73,13 +78,14 @@ class FolderArtifactStore:
         """Return the size of an object in bytes; None if there is no such object."""
         return await asyncio.to_thread(self.size_now, key)
 
-    async def content(self, key: str) -> Content | None:
+    async def content(self, key: str, *, gmac_will_do: bool = False) -> Content | None:
         """Return what an object contains; None if there is no such object.
 
-        One that is larger than MAX_HASHED_BYTES is not hashed.
+        One that is larger than MAX_HASHED_BYTES is not read. With `gmac_will_do`, one that is larger than
+        SURELY_HASHED_BYTES has its GMAC in place of its sha256.
         """
         async with self._hashing:
-            return await asyncio.to_thread(self.content_now, key)
+            return await asyncio.to_thread(self.content_now, key, gmac_will_do=gmac_will_do)
 
     async def open(self, key: str, offset: int = 0) -> "FileReader | None":  # noqa: ARG002 - every offset is equally fast
         """Open an object; return None if there is no such object."""
@@ -118,14 +124,18 @@ class FolderArtifactStore:
         finally:
             os.close(descriptor)
 
-    def content_now(self, key: str) -> Content | None:
+    def content_now(self, key: str, *, gmac_will_do: bool = False) -> Content | None:
         """Return the same as `content`, in the caller's thread."""
         descriptor = self._descriptor(key)
         if descriptor is None:
             return None
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
+        with FileIO(descriptor) as file:
             size = os.fstat(descriptor).st_size
-            return Content(size, _sha256(file) if size <= MAX_HASHED_BYTES else "")
+            if size > MAX_HASHED_BYTES:
+                return Content(size, "")
+            if gmac_will_do and size > SURELY_HASHED_BYTES:
+                return Content(size, "", _digest(file, Gmac(key)))
+            return Content(size, _digest(file, hashlib.sha256()))
 
     def open_now(self, key: str) -> "FileReader | None":
         """Return the same as `open`, in the caller's thread."""
@@ -150,10 +160,16 @@ class FolderArtifactStore:
             raise
 
 
-def _sha256(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(_BLOCK_BYTES):
-        digest.update(block)
+class _Digest(Protocol):
+    def update(self, data: memoryview, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
+def _digest(file: FileIO, digest: _Digest) -> str:
+    block = memoryview(bytearray(_BLOCK_BYTES))
+    while read := file.readinto(block):
+        digest.update(block[:read])
     return digest.hexdigest()
 
 
