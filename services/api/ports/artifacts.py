@@ -24,6 +24,14 @@ class ArtifactReader(Protocol):
         """
         ...
 
+    def fill(self, offset: int, into: memoryview) -> bool:
+        """Fill all of `into` with the bytes from `offset` on, if they are in memory. Return whether they were.
+
+        It never waits for a disk or a network, so it may be called in the event loop. If it returns False, `read` gives
+        the bytes, or says why there are none. Raises ValueError after `close`.
+        """
+        ...
+
     async def close(self) -> None:
         """Release the artifact. Idempotent."""
         ...

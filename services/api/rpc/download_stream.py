@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from services.api.rpc import encode
 from services.api.rpc.metadata import Context
+from services.api.rpc.piece_buffers import PieceBuffers
 from services.api.usecases.download_log import Sending
 from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged, ReaderStalled
@@ -24,6 +25,9 @@ IN_FLIGHT = 3
 
 One is held by the transport, one is the message that it was copied from, and one is read ahead.
 """
+
+MAX_SKIPPED = 64
+"""After a piece that was not in memory, 1, 2, 4, … up to so many pieces are read in another thread without looking."""
 
 
 class PieceBudget:
@@ -50,9 +54,10 @@ class PieceBudget:
 async def send(sending: Sending, context: Context, budget: PieceBudget, monotonic: Callable[[], float]) -> None:
     """Send the header and the data of a file.
 
-    Each piece is read and hashed in another thread while the previous one is sent. A whole file ends successfully only
-    if its hash is right. What was sent is counted in `sending`. `monotonic` returns seconds and never goes back. Raises
-    FileDamaged if the store has fewer bytes than it should or, for a whole file, if the hash is wrong.
+    One piece is read and verified ahead: at once if that needs no wait, otherwise in another thread while the previous
+    one is sent. A whole file ends successfully only if its hash is right. What was sent is counted in `sending`.
+    `monotonic` returns seconds and never goes back. Raises FileDamaged if the store has fewer bytes than it should or,
+    for a whole file, if the hash is wrong.
     """
     download = sending.download
     await context.write(encode.download_header(download.export, download.file, download.offset))
@@ -60,7 +65,7 @@ async def send(sending: Sending, context: Context, budget: PieceBudget, monotoni
     ahead = pieces.begin(size)
     try:
         while ahead:
-            message, end = await ahead, pieces.position
+            message, end = ahead if isinstance(ahead, bytes) else await ahead, pieces.position
             ahead, started = pieces.begin(size), monotonic()
             await _taken(context, message)
             sending.sent = end - download.offset
@@ -68,7 +73,7 @@ async def send(sending: Sending, context: Context, budget: PieceBudget, monotoni
             size = budget.resized(size, min(size * 2, LARGE) if keeps_up else SMALL)
     finally:
         budget.resized(size, SMALL)
-        if ahead:
+        if isinstance(ahead, asyncio.Task):
             await end_tasks(ahead)
     pieces.check()
 
@@ -79,24 +84,46 @@ class _Pieces:
     def __init__(self, download: Download) -> None:
         self._download = download
         self._position = download.offset
+        self._buffers = PieceBuffers()
+        self._skipped, self._skip = 1, 0
 
     @property
     def position(self) -> int:
         """The end of the last piece that was begun."""
         return self._position
 
-    def begin(self, size: int) -> asyncio.Task[bytes] | None:
-        """Begin to read the next piece, of at most `size` bytes. Return None at the end."""
+    def begin(self, size: int) -> bytes | asyncio.Task[bytes] | None:
+        """Return the next piece, of at most `size` bytes, or begin to read it. Return None at the end."""
         length = min(size, self._download.end - self._position)
         if length <= 0:
             return None
-        self._position += length
-        return asyncio.create_task(self._read(self._position - length, length))
+        position, self._position = self._position, self._position + length
+        return self._at_once(position, length) or asyncio.create_task(self._read(position, length))
 
     def check(self) -> None:
         """Raise FileDamaged if a whole file has another hash."""
         if self._download.inspection and not self._download.inspection.is_right():
             raise FileDamaged(self._download.file.id)
+
+    def _at_once(self, position: int, length: int) -> bytes | None:
+        """Return a piece that is in memory and quick to verify: another thread would cost more than that takes."""
+        if self._download.inspection and not self._download.inspection.is_quick:
+            return None
+        if self._skip:
+            self._skip -= 1
+            return None
+        message = self._buffers.filled(length, lambda data: self._fill(position, data))
+        if message:
+            self._skipped = 1
+        else:
+            self._skip, self._skipped = self._skipped, min(self._skipped * 2, MAX_SKIPPED)
+        return message
+
+    def _fill(self, position: int, data: memoryview) -> bool:
+        is_filled = self._download.reader.fill(position, data)
+        if is_filled and self._download.inspection:
+            self._download.inspection.update(data)
+        return is_filled
 
     async def _read(self, position: int, length: int) -> bytes:
         try:

@@ -118,7 +118,12 @@ def download_data(data: bytes) -> bytes:
 
     It is DownloadFileResponse(data=data) in the wire format.
     """
-    return b"".join((_DATA_TAG, _varint(len(data)), data))
+    return b"".join((download_head(len(data)), data))
+
+
+def download_head(length: int) -> bytes:
+    """Return what stands before `length` bytes of data in a further message of a download."""
+    return _DATA_TAG + _varint(length)
 
 
 def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:

@@ -51,7 +51,12 @@ class Inspection:
         self._known = seals.known(sha256)
         self._digest = None if self._known else hashlib.sha256()
 
-    def update(self, data: bytes) -> None:
+    @property
+    def is_quick(self) -> bool:
+        """Whether `update` takes so little time that it may be called in the event loop: 0.04 ms a MB."""
+        return self._digest is None
+
+    def update(self, data: bytes | memoryview) -> None:
         """Add the next bytes."""
         self._code.authenticate_additional_data(data)
         if self._digest:

@@ -111,6 +111,7 @@ async def test_reads_that_follow_each_other_are_one_answer_and_others_begin_one(
     file = await reader.open(KEY, 5)
     assert file.size_bytes == len(LARGE)
     for offset, length in ((5, 100), (105, 1 << 20), (len(LARGE) - 7, 100), (3, 4), (7, 0), (7, 1)):
+        assert not file.fill(offset, memoryview(bytearray(length)))  # nothing of it is in memory
         assert await file.read(offset, length, bytes) == LARGE[offset : offset + length]
     await file.close()
 

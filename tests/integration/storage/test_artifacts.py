@@ -1,6 +1,7 @@
 """Artifacts in a real folder."""
 
 import asyncio
+import errno
 import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,39 @@ async def test_a_reader_gives_exactly_the_bytes_asked_for(store):
     await reader.close()
     with pytest.raises(ValueError, match="closed"):
         await reader.read(0, 1, bytes)
+
+
+@pytest.mark.usefixtures("content")
+async def test_bytes_in_memory_are_had_without_a_wait_and_all_or_none(store):
+    reader = await store.open(KEY)
+    for offset, length, filled in ((0, 10, b"0123456789"), (2, 3, b"234"), (8, 2, b"89"), (8, 3, None), (10, 1, None)):
+        into = bytearray(length)
+        assert reader.fill(offset, memoryview(into)) == (filled is not None)
+        assert filled is None or into == filled
+    await reader.close()
+    with pytest.raises(ValueError, match="closed"):
+        reader.fill(0, memoryview(bytearray(1)))
+
+
+@pytest.mark.usefixtures("content")
+async def test_bytes_that_the_system_has_in_part_are_put_together_or_not_there(store, monkeypatch):
+    reader, real, asked = await store.open(KEY), os.preadv, []
+
+    def preadv(descriptor, buffers, offset, flags):
+        assert flags == os.RWF_NOWAIT
+        asked.append(offset)
+        if offset == missing:
+            raise BlockingIOError(errno.EAGAIN, "not in memory")
+        return real(descriptor, [buffers[0][:4]], offset, flags)
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    missing, into = -1, bytearray(10)
+    assert reader.fill(0, memoryview(into))
+    assert (bytes(into), asked) == (b"0123456789", [0, 4, 8])
+    missing = 4
+    assert not reader.fill(0, memoryview(into))
+    assert await reader.read(0, 10, bytes) == b"0123456789"
+    await reader.close()
 
 
 @pytest.mark.usefixtures("content")

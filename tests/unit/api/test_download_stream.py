@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import hashlib
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -28,13 +29,34 @@ T = TypeVar("T")
 
 
 class Reader:
-    """An open file. `cut` makes of the bytes that are read at an offset those that come."""
+    """An open file. `cut` makes of the bytes that are read at an offset those that come.
 
-    def __init__(self, content: bytes, cut: Callable[[bytes, int], bytes] = lambda data, _: data) -> None:
+    `in_memory` says whether the bytes at an offset need no wait.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        cut: Callable[[bytes, int], bytes] = lambda data, _: data,
+        in_memory: Callable[[int], bool] = lambda _: False,
+    ) -> None:
         self.size_bytes = len(content)
         self.begun: list[tuple[int, int]] = []
+        self.tried: list[int] = []
         self._content = content
         self._cut = cut
+        self._in_memory = in_memory
+
+    def fill(self, offset: int, into: memoryview) -> bool:
+        self.tried.append(offset)
+        into[:] = bytes(len(into))  # also where less than that is found
+        if not self._in_memory(offset):
+            return False
+        data = self._cut(self._content[offset : offset + len(into)], offset)
+        if len(data) < len(into):
+            return False
+        into[:] = data
+        return True
 
     async def read(self, offset: int, length: int, then: Callable[[bytes], T]) -> T:
         self.begun.append((offset, length))
@@ -71,6 +93,7 @@ async def sent(  # noqa: PLR0917
     budget: PieceBudget | None = None,
     caller: Caller | None = None,
     sha256: str = "",
+    seals: Seals | None = None,
 ) -> Caller:
     """Without a hash the file is another one than this export's: its bytes are sent as a part of it."""
     caller, export = caller or Caller(seconds), new_export()
@@ -78,14 +101,55 @@ async def sent(  # noqa: PLR0917
     if sha256:
         file = replace(file, artifact=replace(file.artifact, sha256=sha256, size_bytes=reader.size_bytes))
     context: Any = caller  # that of a call has far more
-    download = Download(export, file, reader, offset, reader.size_bytes, Seals().inspection(sha256) if sha256 else None)
+    inspection = (seals or Seals()).inspection(sha256) if sha256 else None
+    download = Download(export, file, reader, offset, reader.size_bytes, inspection)
     await send(Sending("d1", download, NOBODY, START), context, budget or PieceBudget(), lambda: caller.now)
     return caller
 
 
+IN_MEMORY = {
+    "nothing": lambda _: False,
+    "all": lambda _: True,
+    "the beginning": lambda offset: offset < 2 * SMALL,
+    "each other piece": lambda offset: offset // SMALL % 2 == 1,
+}
+
+
+@pytest.mark.parametrize("in_memory", IN_MEMORY.values(), ids=IN_MEMORY)
 @pytest.mark.parametrize("offset", [0, 1, SMALL, len(CONTENT) - 1, len(CONTENT)])
-async def test_every_byte_arrives(offset: int) -> None:
-    assert b"".join((await sent(Reader(CONTENT), offset)).chunks) == CONTENT[offset:]
+async def test_every_byte_arrives(offset: int, in_memory: Callable[[int], bool]) -> None:
+    assert b"".join((await sent(Reader(CONTENT, in_memory=in_memory), offset)).chunks) == CONTENT[offset:]
+
+
+@pytest.mark.parametrize("in_memory", IN_MEMORY.values(), ids=IN_MEMORY)
+async def test_bytes_of_large_pieces_arrive_in_order_wherever_they_are(in_memory: Callable[[int], bool]) -> None:
+    content = random.Random(3).randbytes(4 * LARGE + 77)
+    seals, sha256 = Seals(), hashlib.sha256(content).hexdigest()
+    for _ in range(2):  # the second time by the code
+        chunks = (await sent(Reader(content, in_memory=in_memory), 0, QUICK_S, sha256=sha256, seals=seals)).chunks
+        assert b"".join(chunks) == content
+
+
+async def test_bytes_in_memory_are_read_without_another_thread_once_they_are_known() -> None:
+    seals, reads = Seals(), []
+    for _ in range(2):
+        reader = Reader(CONTENT, in_memory=lambda _: True)
+        await sent_whole(reader, seals)
+        reads.append((len(reader.tried), len(reader.begun)))
+    assert reads == [(0, 4), (4, 0)]  # a sha256 takes too long for the event loop
+
+
+async def test_damage_in_memory_is_found_by_the_code_as_well() -> None:
+    seals = Seals()
+    await sent_whole(Reader(CONTENT), seals)
+    with pytest.raises(FileDamaged):
+        await sent_whole(Reader(CONTENT, lambda data, at: data if at else b"X" + data[1:], lambda _: True), seals)
+
+
+async def test_a_file_that_is_not_in_memory_is_seldom_looked_for_there() -> None:
+    reader = Reader(bytes(200 * SMALL))
+    await sent(reader)
+    assert [offset // SMALL for offset in reader.tried] == [0, 2, 5, 10, 19, 36, 69, 134, 199]
 
 
 @pytest.mark.parametrize("at", [0, SMALL, 3 * SMALL], ids=["the first chunk", "one between", "the last chunk"])
@@ -164,6 +228,6 @@ async def test_damage_that_was_found_ahead_of_a_reader_who_left_is_no_news(caplo
     assert caplog.records == []
 
 
-async def sent_whole(reader: Reader) -> Caller:
+async def sent_whole(reader: Reader, seals: Seals | None = None) -> Caller:
     """As `sent`, of a file whose hash is known."""
-    return await sent(reader, sha256=hashlib.sha256(CONTENT).hexdigest())
+    return await sent(reader, sha256=hashlib.sha256(CONTENT).hexdigest(), seals=seals)

@@ -214,6 +214,17 @@ class FileReader:
         """
         return await asyncio.to_thread(lambda: then(self.read_now(offset, length)))
 
+    def fill(self, offset: int, into: memoryview) -> bool:
+        """Fill all of `into`, if the system has the bytes in memory. Return whether it has.
+
+        Raises ValueError after `close`.
+        """
+        with self._lock:
+            filled = 0
+            while filled < len(into) and (more := self._pread_cached(offset + filled, into[filled:])):
+                filled += more
+            return filled == len(into)
+
     async def close(self) -> None:
         """Close the file. Idempotent."""
         await asyncio.to_thread(self._close)
@@ -230,6 +241,15 @@ class FileReader:
         if self._descriptor is None:
             raise ValueError("the reader is closed")
         return os.pread(self._descriptor, length, offset)
+
+    def _pread_cached(self, offset: int, into: memoryview) -> int:
+        """Return how many bytes were read; 0 if none are in memory, or the file system cannot tell."""
+        if self._descriptor is None:
+            raise ValueError("the reader is closed")
+        try:
+            return os.preadv(self._descriptor, (into,), offset, os.RWF_NOWAIT)
+        except OSError:
+            return 0
 
     def _close(self) -> None:
         with self._lock:

@@ -61,6 +61,10 @@ class ObjectReader:
         data = await self._taken(offset, max(0, min(length, self.size_bytes - offset)))
         return await asyncio.to_thread(then, data)
 
+    def fill(self, offset: int, into: memoryview) -> bool:  # noqa: ARG002 - nothing of it is in memory
+        """Return False."""
+        return False
+
     async def close(self) -> None:
         """Close the reader. Idempotent."""
         self._closed, self._stream, self._rest = True, None, b""
