@@ -38,7 +38,7 @@ def as_a_child_of_the_worker() -> None:
     from services.runtime import resources
     from services.worker import environment
 
-    environment.limit_threads(os.environ)
+    environment.prepare_polars(os.environ)
     resources.keep_memory(resources.OF_JOBS)
 
 

@@ -16,10 +16,12 @@ def forget(environ: MutableMapping[str, str]) -> None:
         del environ[name]
 
 
-def limit_threads(environ: MutableMapping[str, str]) -> None:
-    """Limit polars to one thread.
+def prepare_polars(environ: MutableMapping[str, str]) -> None:
+    """Limit polars to one thread, and let its allocator keep freed memory for ten seconds.
 
-    It would use one per core in each child, and a job has its own threads for reading, encoding and storing. Call it
-    before there are children: the value is read when polars is imported.
+    polars would use a thread per core in each child, and a job has its own threads for reading, encoding and storing.
+    Its allocator gives memory back after half a second, while blocks of a MB are allocated and freed all the time. Call
+    it before there are children: the values are read when polars is imported.
     """
     environ.setdefault("POLARS_MAX_THREADS", "1")
+    environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:10000")

@@ -41,7 +41,7 @@ def begin(environ: MutableMapping[str, str]) -> Begun:
     _check_folders(settings)
     sources = LiveSources(partial(_sources, settings, dict(environ)))
     environment.forget(environ)
-    environment.limit_threads(environ)
+    environment.prepare_polars(environ)
     logs.configure("worker", settings.log_format)
     resources.raise_limit_of_files(OPEN_FILES)  # children inherit it
     preload = [*entry.MODULES, *sources.current.modules]
