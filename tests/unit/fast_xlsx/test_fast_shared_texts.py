@@ -77,6 +77,13 @@ def test_few_rows_are_not_worth_a_part():
     assert is_shared(fast(ONE, texts("x") * MIN_ROWS)[0])
 
 
+def test_the_texts_of_a_batch_are_looked_up_at_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(SharedTexts, "shares", lambda _, batch: asked.append(batch.num_rows) or {})
+    fast(ONE, texts("x") * 20_000)
+    assert asked == [20_000]
+
+
 def test_texts_that_do_not_repeat_stay_in_their_cells():
     assert not is_shared(fast(ONE, texts(*map(str, range(MIN_ROWS))))[0])
 

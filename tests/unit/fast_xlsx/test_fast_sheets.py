@@ -11,6 +11,7 @@ from lxml import etree
 from services.contract.formats import XlsxLayout
 from services.contract.spec import Kind
 from services.worker.writers.values import CannotWrite
+from services.worker.writers.xlsx import segment, writer
 from tests.linters.workbook_linter import workbook_faults
 from tests.tiers import deep
 from tests.unit.fast_xlsx.fast_books import by_calamine, by_openpyxl, column, fast, part, sheet_xml, slow, texts
@@ -39,6 +40,18 @@ def test_a_sheet_with_too_many_bytes_is_full_too_a_few_segments_later():
     assert len(sizes) > 1
     assert all(size <= 1000 for size in sizes)
     assert fast(TEXT, *batches, max_sheet_bytes=50_000, written_at=NOW)[0] == content  # threads' speed does not matter
+
+
+def test_the_segments_of_a_batch_have_nearly_as_many_rows_each(monkeypatch):
+    seen = []
+
+    def noted(table, rows, *rest):
+        seen.append(rows.num_rows)
+        return segment.encode(table, rows, *rest)
+
+    monkeypatch.setattr(writer, "encode", noted)
+    fast((column(Kind.INTEGER),), [{"x": n} for n in range(33_000)])
+    assert sorted(seen) == [11_000] * 3
 
 
 def test_rows_and_cells_have_ascending_references():

@@ -80,7 +80,7 @@ def _window(row_bytes: int) -> int:
 
 
 def _shared(share: Share) -> Column:
-    return Column(share.cells.gather(share.rows), as_text=True, shared=True)
+    return Column(share.shown, as_text=True, shared=True)
 
 
 def _widths(specs: tuple[ColumnSpec, ...], columns: list[Column], shares: Mapping[int, Share]) -> tuple[int, ...]:

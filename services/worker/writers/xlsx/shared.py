@@ -41,12 +41,21 @@ class Share:
     cells: pl.Series
     texts: pl.Series
 
+    @property
+    def shown(self) -> pl.Series:
+        """The XML of the cells, row by row."""
+        return self.cells[self.rows]  # `gather` would begin with 30 microseconds
+
+    def slice(self, start: int, count: int) -> "Share":
+        """Return the cells of `count` of the rows."""
+        return Share(self.rows.slice(start, count), self.cells, self.texts)
+
 
 class SharedTexts:
     """The shared texts of a workbook: at most `max_texts` texts with `max_bytes` bytes.
 
-    Use it in one thread, and call it once for each segment, in order. `cells` converts numbers of texts to the cells
-    that show them.
+    Use it in one thread, and call it once for each batch, in order: looking up many rows at once is cheaper. `cells`
+    converts numbers of texts to the cells that show them.
     """
 
     def __init__(
@@ -89,7 +98,7 @@ class SharedTexts:
                 return None
             rows = column.find(array)
         self.count += len(array) - array.null_count
-        return Share(pl.Series(pl.from_arrow(rows)), column.cells, column.texts)
+        return Share(pl.Series(pl.from_arrow(rows.view(pa.uint32()))), column.cells, column.texts)
 
     def _take(self, column: "_Repeated", new: pa.LargeStringArray) -> bool:
         """Add new texts to the shared texts of a column. Return whether they were added: either all or none are."""

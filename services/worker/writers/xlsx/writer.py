@@ -1,6 +1,6 @@
 """The XLSX writer. It cuts batches into segments, threads encode them, and it writes them in order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import BinaryIO
@@ -22,7 +22,7 @@ from services.worker.writers.xlsx.limits import MAX_CELL_UNITS, MAX_SHEET_BYTES,
 from services.worker.writers.xlsx.long_text import LongText, without_long_text
 from services.worker.writers.xlsx.rows import RowXml
 from services.worker.writers.xlsx.segment import Place, Segment, Table, encode
-from services.worker.writers.xlsx.shared import MIN_ROWS, SharedTexts
+from services.worker.writers.xlsx.shared import MIN_ROWS, Share, SharedTexts
 from services.worker.writers.xlsx.sheet import SheetFrame
 from services.worker.writers.xlsx.styles import styles_for
 
@@ -89,12 +89,15 @@ class XlsxWriter:
         self._refuse_when_ended()
         if batch.schema.types != self._types:
             raise ValueError(f"columns of {batch.schema.types} where {self._types} belong")
-        rows_at_once = _rows_at_once(batch)
+        if self._long_text is not None:
+            batch = without_long_text(batch, self._table.columns, self._next.table_row, self._long_text)
+        shares = self._shared.shares(batch) if batch.num_rows else {}
+        rows_at_once = _rows_at_once(batch, shares)
         start = 0
         while start < batch.num_rows:
             self._make_room()
-            rows = min(rows_at_once, self._max_rows + 1 - self._next.sheet_row)
-            self._submit(batch.slice(start, rows))
+            rows = min(rows_at_once, batch.num_rows - start, self._max_rows + 1 - self._next.sheet_row)
+            self._submit(batch.slice(start, rows), {n: share.slice(start, rows) for n, share in shares.items()})
             start += rows
 
     def close(self) -> None:
@@ -134,11 +137,9 @@ class XlsxWriter:
         if here.sheet_row > self._max_rows or self._book.bytes_of(here.sheet) >= self._max_bytes:
             self._next = Place(here.sheet + 1, 2, here.table_row)
 
-    def _submit(self, rows: pa.RecordBatch) -> None:
+    def _submit(self, rows: pa.RecordBatch, shares: dict[int, Share]) -> None:
         here = self._next
-        if self._long_text is not None:
-            rows = without_long_text(rows, self._table.columns, here.table_row, self._long_text)
-        self._encoders.put(encode, self._table, rows, here, self._shared.shares(rows))
+        self._encoders.put(encode, self._table, rows, here, shares)
         self._next = Place(here.sheet, here.sheet_row + rows.num_rows, here.table_row + rows.num_rows)
 
     def _taking(self, segments: Callable[[], None]) -> None:
@@ -153,10 +154,15 @@ class XlsxWriter:
             raise ValueError("the writer has ended")
 
 
-def _rows_at_once(batch: pa.RecordBatch) -> int:
-    """Return the rows of a segment: the number that measured fastest, or fewer if rows are wide."""
-    row_bytes = batch.num_columns * _CELL_BYTES + batch.nbytes // max(1, batch.num_rows)
-    return max(1, min(_SEGMENT_ROWS, _SEGMENT_BYTES // max(1, row_bytes)))
+def _rows_at_once(batch: pa.RecordBatch, shares: Mapping[int, Share]) -> int:
+    """Return the rows of a segment: about the number that measured fastest, or fewer if rows are wide.
+
+    All segments of a batch have nearly as many rows, because each takes a millisecond however few it has.
+    """
+    own_bytes = sum(column.nbytes for n, column in enumerate(batch.columns) if n not in shares)
+    row_bytes = batch.num_columns * _CELL_BYTES + own_bytes // max(1, batch.num_rows)
+    most = max(1, min(_SEGMENT_ROWS, _SEGMENT_BYTES // max(1, row_bytes)))
+    return -(-batch.num_rows // max(1, -(-batch.num_rows // most)))
 
 
 def _attributes(spec: ColumnSpec, style: int) -> str:
