@@ -68,12 +68,32 @@ def test_texts_without_gaps_are_the_same(values, tmp_path_factory):
         (column(Kind.TIMESTAMP), [datetime(1900, 3, 2, 23, 59, 59, 999_999, UTC), datetime(9999, 12, 30, tzinfo=UTC)]),
         (column(Kind.TIMESTAMP), [datetime(1900, 3, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]),
         (column(Kind.TIMESTAMP), [datetime(1960, 5, 1, 12, 30, 1, 999_999, UTC), datetime(2026, 1, 1, tzinfo=UTC)]),
+        (column(Kind.TIMESTAMP), [datetime(1900, 3, 2, tzinfo=UTC), datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC)]),
+        (column(Kind.TIMESTAMP), [datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)]),
     ],
 )
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
 def test_the_edges_of_the_quick_ways_are_the_same(spec, values, zone, tmp_path):
     assert_same((spec,), [{"x": v} for v in values], spool_dir=tmp_path, zone=zone)
     assert_same((spec,), [{"x": v} for v in [None, *values]], spool_dir=tmp_path, zone=zone)
+
+
+@pytest.mark.parametrize(
+    ("spec", "usual", "unusual"),
+    [
+        (column(Kind.INTEGER), 1, 10**15),
+        (column(Kind.DECIMAL, 38, 2), Decimal("1.00"), Decimal("10000000000000.01")),
+        (column(Kind.DECIMAL, 38, 2), Decimal("1.00"), Decimal(2**64 + 5)),  # the lower half is a small number
+        (column(Kind.TIMESTAMP), datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 0, 0, 1000, UTC)),
+        (column(Kind.TIMESTAMP), datetime(2026, 1, 1, tzinfo=UTC), datetime(1900, 2, 28, tzinfo=UTC)),
+    ],
+)
+def test_each_segment_of_a_batch_looks_at_its_own_rows(spec, usual, unusual, tmp_path):
+    rows = [{"x": usual}] * 4 + [{"x": unusual}, {"x": usual}]
+    content, _ = fast((spec,), rows, max_sheet_rows=3)
+    expected, _ = slow((spec,), tmp_path, rows)
+    of_sheets = [cells for rows in by_openpyxl(content).values() for cells in rows[1:]]
+    assert of_sheets == by_openpyxl(expected)["invoices"][1:]
 
 
 def test_columns_of_nothing_are_the_same(tmp_path):
