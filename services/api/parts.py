@@ -201,7 +201,13 @@ class Parts:
             OperatorServicer(exports, self._operations(), AuditLists(self._store.audit, pages), pages),
             KeyServicer(Keys(self._store.keys, self._digests, self._world.clock), pages),
             LinkServicer(links, linked, pages, pace),
-            JobQueueServicer(jobs, self.live.preview_desk, self._world.clock, self._tracer),
+            JobQueueServicer(
+                jobs,
+                self.live.preview_desk,
+                self._world.clock,
+                self._settings.leases.inspection_wait,
+                self._tracer,
+            ),
         )
         return Servers(
             servicers,

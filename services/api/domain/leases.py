@@ -22,7 +22,8 @@ class LeasePolicy:
     lasts for `ttl`, but no lease lasts longer than its start + `run_timeout` + `ttl`. From the `unconfirmed_limit`-th
     unconfirmed lease of an export on, such a lease uses up an attempt; so does the `given_back_limit`-th failure of an
     export that was the workers' fault. For `avoidance` after such a failure, the export is kept from the worker that
-    had it while another worker could build it.
+    had it while another worker could build it. A claim that comes with completions waits for at most `inspection_wait`
+    until their files were looked at, so that both are one transaction. A store elsewhere may take longer.
     """
 
     confirm_window: timedelta = timedelta(seconds=15)
@@ -32,6 +33,7 @@ class LeasePolicy:
     unconfirmed_limit: int = 10
     given_back_limit: int = 10
     avoidance: timedelta = timedelta(seconds=60)
+    inspection_wait: timedelta = timedelta(milliseconds=20)
 
     def renewal_due(self, remaining: timedelta) -> bool:
         """Whether a heartbeat must be written: only if less than two thirds of `ttl` remain."""

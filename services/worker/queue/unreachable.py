@@ -16,7 +16,7 @@ _MAX_DETAILS = 300
 """Characters. They may come from a proxy."""
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class QueueUnreachable(TryAgain):
     """The api did not answer, or a proxy answered instead of it.
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,12 +13,14 @@ from structlog.testing import capture_logs
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2
+from services.api.domain.leases import LeasePolicy
 from services.api.ports.artifacts import Content
 from services.api.rpc.queue.fields import MAX_COMPLETED_JOBS
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.runtime import logs
 from tests.integration.api.conftest import Api, Worker
 from tests.integration.api.refusals import refused
+from tests.patience import PATIENCE_S
 
 CONTENT = b"id\r\n1\r\n2\r\n"
 DONE = export_pb2.Export.STATE_COMPLETED
@@ -68,6 +71,7 @@ async def test_jobs_are_completed_and_the_next_ones_come_with_the_answer(api: Ap
     assert len((await worker.heartbeat(*answer.jobs)).verdicts) == 2
 
 
+@pytest.mark.parametrize("leases", [LeasePolicy(inspection_wait=timedelta(seconds=PATIENCE_S))], ids=["any machine"])
 async def test_completions_and_the_claim_of_a_call_are_one_transaction(api: Api, worker: Worker) -> None:
     jobs = await held(api, worker, 2)
     for _ in range(2):

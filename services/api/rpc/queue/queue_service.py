@@ -27,18 +27,22 @@ MAX_POLLS_OF_WORKER = 16
 
 ANSWER_BEFORE_DEADLINE_S = 5.0
 MAX_RETRY_AFTER = timedelta(days=1)
-LOOK_S = 0.02
-"""How long the next jobs wait until the files of completed ones were looked at. A store elsewhere may take longer."""
 
 
 class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
-    """Implements JobQueueService."""
+    """Implements JobQueueService. `inspection_wait`: see LeasePolicy."""
 
     def __init__(
-        self, jobs: Jobs, preview_desk: PreviewDesk, clock: Callable[[], datetime], tracer: Tracer = NO_TRACER
+        self,
+        jobs: Jobs,
+        preview_desk: PreviewDesk,
+        clock: Callable[[], datetime],
+        inspection_wait: timedelta,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         self._jobs = jobs
         self._clock = clock
+        self._inspection_wait_s = inspection_wait.total_seconds()
         self._completions = Completions(jobs, clock, tracer)
         self._preview_desk = preview_desk
         self._polls = Limit("poll", MAX_POLLS, MAX_POLLS_OF_WORKER)
@@ -92,7 +96,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         began = self._clock()
         inspecting = asyncio.ensure_future(self._completions.inspected(request.jobs))
         try:
-            await asyncio.wait([inspecting], timeout=LOOK_S)  # then completions and claim are one transaction
+            await asyncio.wait([inspecting], timeout=self._inspection_wait_s)
             outcomes, jobs = await asyncio.gather(self._completions.published(inspecting), self._next_jobs(request))
         finally:
             inspecting.cancel()  # if the worker has gone
