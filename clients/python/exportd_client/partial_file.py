@@ -3,12 +3,13 @@
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import re
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 from exportd.v1.export_pb2 import File
 from exportd_client.errors import DownloadDamaged
@@ -26,7 +27,7 @@ class Part:
     The name ties them to the file, so that an interrupted download is resumed only with the same file.
     """
 
-    def __init__(self, path: Path, file: File, stream: BinaryIO, *, overwrite: bool) -> None:
+    def __init__(self, path: Path, file: File, stream: io.FileIO, *, overwrite: bool) -> None:
         self._path = path
         self._overwrite = overwrite
         self._file = file
@@ -66,7 +67,6 @@ class Part:
         with self._lock:
             if self.size != self._file.size_bytes or self._digest.hexdigest() != self._file.sha256:
                 raise DownloadDamaged(f"{self._path.name} arrived damaged: its sha256 differs; download it again")
-            self._stream.flush()
             os.fsync(self._stream.fileno())
             self._give_name()
             _make_names_durable(self._path.parent)
@@ -111,7 +111,9 @@ class Part:
         self._digest, self.size, self._sent_off = hashlib.sha256(), 0, 0
 
     def _add(self, data: bytes | memoryview) -> None:
-        self._stream.write(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._stream.write(rest) :]
         self._digest.update(data)
         self.size += len(data)
         if self.size - self._sent_off >= _WRITEBACK_BYTES:
@@ -120,7 +122,6 @@ class Part:
     def _send_off(self) -> None:
         """Start writing data back to the disk without waiting, so that it is not all left for the fsync at the end."""
         if sys.platform == "linux":
-            self._stream.flush()
             size = self.size - self._sent_off
             with contextlib.suppress(OSError):  # not every file system supports fadvise
                 os.posix_fadvise(self._stream.fileno(), self._sent_off, size, os.POSIX_FADV_DONTNEED)
@@ -160,10 +161,10 @@ def _exists(path: Path) -> FileExistsError:
     return FileExistsError(errno.EEXIST, "exists already", str(path))
 
 
-def _open_alone(path: Path) -> BinaryIO:
+def _open_alone(path: Path) -> io.FileIO:
     # The name can be guessed, so a symbolic link at this place is not followed.
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    stream = os.fdopen(os.open(path, flags, 0o666), "r+b")
+    stream = io.FileIO(os.open(path, flags, 0o666), "r+")  # a buffer would only copy the large pieces once more
     try:
         _lock(stream, path)
     except OSError:
@@ -172,7 +173,7 @@ def _open_alone(path: Path) -> BinaryIO:
     return stream
 
 
-def _lock(stream: BinaryIO, path: Path) -> None:
+def _lock(stream: io.FileIO, path: Path) -> None:
     # Of two writers of one part, the second would go on writing after the first has renamed it to the final file.
     if sys.platform != "win32":
         try:

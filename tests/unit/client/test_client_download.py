@@ -1,9 +1,11 @@
 """ExportClient.download and stream: whatever breaks, the file is whole or there is none."""
 
 import asyncio
+import io
 import random
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +64,18 @@ async def test_a_download_cut_at_ten_offsets_goes_on_where_it_stopped(
     resumed = fake.asked(service.DownloadFileRequest)[2:]
     assert [request.offset for request in resumed] == cuts
     assert {request.if_sha256 for request in resumed} == {export.file.sha256}
+
+
+async def test_a_disk_that_takes_a_few_bytes_at_a_time_gets_all_of_them(
+    client: ExportClient, fake: FakeExportService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Short(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:1_000])
+
+    monkeypatch.setattr(io, "FileIO", Short)
+    await client.download(fake.with_file(CONTENT), tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_bytes() == CONTENT
 
 
 async def test_a_download_goes_on_in_a_later_process(

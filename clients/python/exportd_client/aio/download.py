@@ -7,6 +7,7 @@ from pathlib import Path
 
 from exportd.v1.export_pb2 import Export, File
 from exportd.v1.export_service_pb2 import DownloadFileRequest, DownloadHeader
+from exportd_client import freed_memory
 from exportd_client.aio.behind import Behind
 from exportd_client.aio.connection import Link
 from exportd_client.aio.direct import from_store
@@ -88,6 +89,7 @@ async def pieces(
     """Yield the bytes of a file as `read` does, without copying them."""
     if offset < 0 or limit < 0:
         raise InvalidArgument("offset and limit can't be negative")
+    freed_memory.keep()
     outage = Outage(link)
     goal = offset + limit if limit else None
     while goal is None or offset < goal:

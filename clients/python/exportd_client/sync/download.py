@@ -8,6 +8,7 @@ from pathlib import Path
 
 from exportd.v1.export_pb2 import Export, File
 from exportd.v1.export_service_pb2 import DownloadFileRequest, DownloadHeader
+from exportd_client import freed_memory
 from exportd_client.download_message import data_of, header_of
 from exportd_client.errors import DownloadDamaged, ExportdError, FailedPrecondition, FileChanged, InvalidArgument
 from exportd_client.partial_file import Part, destination
@@ -85,6 +86,7 @@ def pieces(link: Link, source: Source, *, offset: int = 0, limit: int = 0, sha25
     """Yield the bytes of a file as `read` does, without copying them."""
     if offset < 0 or limit < 0:
         raise InvalidArgument("offset and limit can't be negative")
+    freed_memory.keep()
     outage = Outage(link)
     goal = offset + limit if limit else None
     while goal is None or offset < goal:
