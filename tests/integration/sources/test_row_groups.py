@@ -135,9 +135,12 @@ def frames_of(directory: Path) -> list[pl.DataFrame]:
     return list(found.frames())
 
 
-def test_a_small_file_is_read_once_and_never_by_polars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("with_threads", ["scan_parquet", "from_arrow"])
+def test_a_small_file_is_read_once_and_never_by_threads_of_polars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_threads: str
+) -> None:
     written(tmp_path / "a.parquet", [{"id": 1, "text": "x"}])
-    monkeypatch.setattr(pl, "scan_parquet", None)
+    monkeypatch.setattr(pl, with_threads, None)
     assert read(tmp_path, whole({"text": "text"})).rows == [{"text": "x"}]
 
 

@@ -40,4 +40,5 @@ def frame_of(file: pq.ParquetFile, names: Sequence[str], whole_numbers: frozense
     chosen = [column.cast(pa.int64()) if place in whole_numbers else column for place, column in enumerate(columns)]
     table = pa.table({f"c{place}": column for place, column in enumerate(chosen)})
     table.validate(full=True)  # polars takes it for granted that texts are UTF-8
-    return pl.DataFrame(pl.from_arrow(table))
+    # one by one, since from_arrow hands a table to polars' own threads, which then wait some time for more work
+    return pl.DataFrame([pl.Series(name, column) for name, column in zip(table.column_names, table.columns, strict=True)])
