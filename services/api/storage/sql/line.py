@@ -138,7 +138,8 @@ def line_of(dialect: Dialect) -> Line:
 def _leaving(dialect: Dialect) -> Listed:
     given = dialect.rows_given("given", _ROW)
     rows = sa.tuple_(_l.tenant, _l.requirement).in_(sa.select(given.c.of_tenant, given.c.of_requirement))
-    return Listed(sa.delete(line).where(rows, *_is_empty), _ROW)
+    one = Prepared(sa.delete(line).where(*_of_row, *_is_empty)) if dialect.one_writer else None
+    return Listed(sa.delete(line).where(rows, *_is_empty), _ROW, one)
 
 
 def _standing() -> sa.Select[Any]:

@@ -25,11 +25,19 @@ Types = Mapping[str, sa.types.TypeEngine[Any]]
 
 
 class Listed:
-    """A statement whose rows are given as a list. Each may change one row of the table, and no two the same row."""
+    """A statement whose rows are given as a list. Each may change one row of the table, and no two the same row.
 
-    def __init__(self, statement: sa.Update | sa.Delete | sa.Insert, names: Collection[str]) -> None:
+    A list of one is often the whole list. Where a statement costs no way to another machine, it is then the statement
+    for one row: reading it from JSON costs as much as finding and changing it.
+    """
+
+    def __init__(
+        self, statement: sa.Update | sa.Delete | sa.Insert, names: Collection[str], one: Prepared | None = None
+    ) -> None:
+        """`one` is the statement for a single row, with parameters of these names."""
         self._statement = Prepared(statement)
         self._names = tuple(names)
+        self._one = one
 
     @classmethod
     def of(cls, dialect: Dialect, change: sa.Update, parameters: Types, sets: Types | None = None) -> Self:
@@ -37,7 +45,8 @@ class Listed:
         types = {**parameters, **(sets or {})}
         given = dialect.rows_given("given", types)
         whole = change.values({name: given.c[name] for name in sets}) if sets else change
-        return cls(_with_rows(whole, given, parameters), types)
+        one = Prepared(change, sets=[*(sets or ())]) if dialect.one_writer else None
+        return cls(_with_rows(whole, given, parameters), types, one)
 
     @classmethod
     def inserting(
@@ -46,19 +55,24 @@ class Listed:
         """Return an INSERT of what `row` selects for each given row, sorted by their columns."""
         given = dialect.rows_given("given", parameters)
         rows = _with_rows(row, given, parameters).select_from(given).order_by(*given.c)
-        return cls(insert.from_select([*columns], rows), parameters)
+        single = insert.from_select([*columns], row.where(sa.true()))  # without WHERE, ON CONFLICT would be a join's ON
+        return cls(insert.from_select([*columns], rows), parameters, Prepared(single) if dialect.one_writer else None)
 
     def run(self, db: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> Sequence[Never]:
         """Run a statement that returns nothing."""
-        given = self._given(rows)
-        if given:
-            self._statement.run(db, {"given": json.dumps(given)})
+        rows = [*rows]
+        if self._one is not None and len(rows) == 1:
+            self._one.run(db, rows[0])
+        elif rows:
+            self._statement.run(db, {"given": json.dumps(self._given(rows))})
         return ()
 
     def changed(self, db: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> Sequence[Row]:
         """Run the UPDATE and return what RETURNING returns for the changed rows, in no particular order."""
-        given = self._given(rows)
-        return self._statement.all(db, {"given": json.dumps(given)}) if given else []
+        rows = [*rows]
+        if self._one is not None and len(rows) == 1:
+            return self._one.all(db, rows[0])
+        return self._statement.all(db, {"given": json.dumps(self._given(rows))}) if rows else []
 
     def _given(self, rows: Iterable[Mapping[str, Any]]) -> list[list[Any]]:
         return [[plain(row[name]) for name in self._names] for row in rows]

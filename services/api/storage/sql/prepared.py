@@ -220,19 +220,14 @@ def execute(
 
     With `many` the parameters are a list, and no rows can be fetched.
     """
-    with _cursor(db, text, parameters, waits=fetch is _count) as cursor:
-        (cursor.executemany if many else cursor.execute)(text, parameters)
-        return fetch(cursor)
-
-
-@contextmanager
-def _cursor(db: sa.Connection, text: str, parameters: Any, *, waits: bool) -> Iterator[Any]:
-    """Yield a cursor of the driver that waits for a result when it is asked for it; see postgres/pipelines.py."""
     driver: Any = db.connection.driver_connection
+    waits = fetch is _count  # other cursors wait for a result when they are asked for it; see postgres/pipelines.py
     cursor = driver.cursor() if waits else getattr(driver, "unawaited", driver.cursor)()
     try:
-        with own_errors(db, text, parameters):
-            yield cursor
+        (cursor.executemany if many else cursor.execute)(text, parameters)
+        return fetch(cursor)
+    except db.dialect.loaded_dbapi.Error as error:
+        raise _as_ours(db, error, text, parameters) from error
     finally:
         cursor.close()
 
@@ -240,13 +235,19 @@ def _cursor(db: sa.Connection, text: str, parameters: Any, *, waits: bool) -> It
 @contextmanager
 def own_errors(db: sa.Connection, text: str | None = None, parameters: Any = None) -> Iterator[None]:
     """Turn the errors of the driver into those of SQLAlchemy, without the parameters."""
-    dbapi = db.dialect.loaded_dbapi
     try:
         yield
-    except dbapi.Error as error:
-        raise sa.exc.DBAPIError.instance(
-            text, parameters, error, dbapi.Error, hide_parameters=True, dialect=db.dialect
-        ) from error
+    except db.dialect.loaded_dbapi.Error as error:
+        raise _as_ours(db, error, text, parameters) from error
+
+
+def _as_ours(db: sa.Connection, error: Any, text: str | None, parameters: Any) -> BaseException:
+    """Return the error of SQLAlchemy for one of the driver."""
+    kind = db.dialect.loaded_dbapi.Error
+    ours: BaseException = sa.exc.DBAPIError.instance(
+        text, parameters, error, kind, hide_parameters=True, dialect=db.dialect
+    )
+    return ours
 
 
 def _impl(element: sa.ColumnElement[Any], dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
