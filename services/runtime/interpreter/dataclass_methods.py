@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from reprlib import recursive_repr
 from typing import Any
+from weakref import WeakKeyDictionary
 
 _OWN = "services"
 """The package with the classes that are meant. Those of libraries stay as they are."""
@@ -24,6 +25,8 @@ _SELF, _SET, _ABSENT = "__dataclass_self__", "__dataclass_set__", "__dataclass_a
 """Names that no field has."""
 
 _standard = dataclasses.dataclass
+_NAMES: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
+"""The fields of classes of which an object was pickled or copied."""
 
 _Field = dataclasses.Field[Any]
 _Values = Callable[[Any], tuple[Any, ...]]
@@ -146,8 +149,12 @@ def _fill(self: Any, state: Sequence[object]) -> None:
         object.__setattr__(self, name, value)
 
 
-def _names(one: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(one)]
+def _names(one: Any) -> tuple[str, ...]:
+    cls = type(one)
+    names = _NAMES.get(cls)
+    if names is None:
+        _NAMES[cls] = names = tuple(field.name for field in dataclasses.fields(cls))
+    return names
 
 
 # ---- __init__

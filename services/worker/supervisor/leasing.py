@@ -15,6 +15,7 @@ from services.worker.supervisor.health import Health
 from services.worker.supervisor.leases import Leases
 
 POLL_S = 20.0
+_BUILT_IN = frozenset(built_in())
 
 
 class Leasing:
@@ -88,7 +89,7 @@ class Leasing:
 
         Raises StoreUnavailable.
         """
-        names = frozenset(built_in()) | self._context.sources.current.capabilities(but=self._health.lost_sources)
+        names = _BUILT_IN | self._context.sources.current.capabilities(but=self._health.lost_sources)
         store = self._context.store
         return Capabilities(names, store.known_id() or await asyncio.to_thread(store.store_id))
 

@@ -44,7 +44,7 @@ class Ended:
         if self.ending is Ending.COMPLETED and isinstance(self.outcome, Built):
             metrics.rows.inc(self.outcome.stats.rows_written)
             metrics.bytes.inc(self.outcome.artifact.size_bytes)
-        logs.get().info("attempt", **self._fields(), **_figures(self.outcome))
+        logs.info("attempt", **self._fields(), **_figures(self.outcome))
 
     def _fields(self) -> dict[str, object]:
         return {

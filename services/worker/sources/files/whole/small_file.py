@@ -41,4 +41,6 @@ def frame_of(file: pq.ParquetFile, names: Sequence[str], whole_numbers: frozense
     table = pa.table({f"c{place}": column for place, column in enumerate(chosen)})
     table.validate(full=True)  # polars takes it for granted that texts are UTF-8
     # one by one, since from_arrow hands a table to polars' own threads, which then wait some time for more work
-    return pl.DataFrame([pl.Series(name, column) for name, column in zip(table.column_names, table.columns, strict=True)])
+    return pl.DataFrame(
+        [pl.Series(name, column) for name, column in zip(table.column_names, table.columns, strict=True)]
+    )
