@@ -1,4 +1,4 @@
-"""Whole Parquet files as CSV: from polars' frames come the very bytes that come from batches, or batches are read."""
+"""Whole Parquet files as text: from polars' frames come the very bytes that come from batches, or batches are read."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -59,24 +59,27 @@ def has_frames(directory: Path, spec: JobSpec, options: RowOptions | None = None
 @settings(max_examples=examples(40))
 @given(
     rows=st.lists(ROW, max_size=12),
-    dialect=DIALECTS,
-    zone=st.sampled_from(["UTC", "America/Mexico_City"]),
+    table=st.builds(
+        TableOptions,
+        st.sampled_from([Format.CSV, Format.JSONL, Format.JSON]),
+        csv=DIALECTS,
+        time_zone=st.sampled_from(["UTC", "America/Mexico_City"]),
+    ),
     group_rows=st.integers(1, 5),
 )
 def test_the_bytes_are_those_that_come_from_batches(
     tmp_path_factory: pytest.TempPathFactory,
     rows: list[dict[str, Any]],
-    dialect: CsvDialect,
-    zone: str,
+    table: TableOptions,
     group_rows: int,
 ) -> None:
     directory, folder = tmp_path_factory.mktemp("groups"), tmp_path_factory.mktemp("job")
     written(directory / "a.parquet", [{"id": n, **row} for n, row in enumerate(rows)], row_group_size=group_rows)
-    spec = spec_for_csv(COLUMNS, dialect, time_zone=zone)
+    spec = replace(spec_for_csv(COLUMNS), table=table)
     assert has_frames(directory, spec)
-    done, table = run(sources(directory), spec, folder)
+    done, content = run(sources(directory), spec, folder)
     expected, from_batches = run_through_arrow(sources(directory), spec, folder)
-    assert table == from_batches
+    assert content == from_batches
     assert isinstance(done, Built)
     assert isinstance(expected, Built)
     assert (done.stats.matched_by, done.stats.rows_matched) == (MatchedBy.COUNT, len(rows))
@@ -131,7 +134,6 @@ def of_columns(**changes: Any) -> JobSpec:
 @pytest.mark.parametrize(
     "spec",
     [
-        changed(table=TableOptions(Format.JSONL)),
         changed(table=TableOptions(Format.XLSX)),
         changed(order=(OrderTerm("id"),), page=Page(0, 10)),
         changed(order=(OrderTerm("elsewhere"),)),

@@ -1,4 +1,4 @@
-"""Decodes whole Parquet files into polars frames for CSV. This avoids the conversion of texts to Arrow and back."""
+"""Decodes whole Parquet files into polars frames for text formats: texts are not converted to Arrow and back."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +20,8 @@ from services.worker.sources.files.whole.row_groups import WholeFiles
 from services.worker.sources.files.whole.sorted_frames import TooUneven
 from services.worker.sources.rows.reading import no_rows_warnings
 
+_TEXT_FORMATS = frozenset({Format.CSV, Format.JSON, Format.JSONL})
+
 
 @contextmanager
 def opened(settings: FileSettings, spec: JobSpec, options: RowOptions) -> Iterator[LinesReading | None]:
@@ -37,9 +39,9 @@ def opened(settings: FileSettings, spec: JobSpec, options: RowOptions) -> Iterat
 
 
 def _may_be_frames(spec: JobSpec) -> bool:
-    """Whether the writer accepts frames. JSON and workbooks need the bytes of Arrow's texts."""
+    """Whether the writer accepts frames. Workbooks need the bytes of Arrow's texts."""
     as_they_are = all(column.mask is None and not column.becomes_text for column in spec.columns)
-    return spec.table.format is Format.CSV and as_they_are and sorted_frames.can_sort(spec)
+    return spec.table.format in _TEXT_FORMATS and as_they_are and sorted_frames.can_sort(spec)
 
 
 class _FramesReading:
