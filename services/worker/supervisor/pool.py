@@ -16,18 +16,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.context import ForkServerContext
+from multiprocessing.reduction import ForkingPickler
 from types import TracebackType
 from typing import Any, Self, overload
 
 from services.contract.codes import FailureCode
 from services.contract.outcome import Failure, Progress
+from services.contract.spec import JobSpec
 from services.runtime import logs
 from services.runtime.startup import CannotStart
-from services.worker import progress
+from services.worker import progress, sent_specs
 from services.worker.child import main as child
 from services.worker.order import Answer, NotWarm, Order, Outcome, PreviewOrder, ProbeOrder, Run, Shown, Work
 from services.worker.stages import Stage
 from services.worker.supervisor import forkserver
+
+ForkingPickler.register(JobSpec, sent_specs.reduced)
 
 Measured = Callable[[tuple[Stage, ...]], None]
 Ordering = Callable[[], AbstractContextManager[Order]]
