@@ -10,6 +10,7 @@ from services.api.domain.leases import UNLIMITED, Ability
 from services.api.domain.retry import GiveBack, RetryAfter
 from services.api.ports.exports import REQUEST_ID_LASTS, ExportFilter, RequestMark
 from services.api.storage.sql.stores import sql_store
+from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.capabilities import EVERYTHING, Capabilities, Requirement
 from services.contract.errors import LeaseLost, RequestIdReused, RowsMissing
 from services.contract.job import LeaseRef
@@ -60,6 +61,18 @@ async def test_a_life_takes_as_many_statements_for_thirty_three_exports_as_for_t
     # An INSERT has the rows of a power of two: these are two of them, too. Each tenant has more than one export now:
     # what comes after its first is read once.
     assert await life(33) <= few + 3
+
+
+async def test_a_lone_life_in_sqlite_gives_no_rows_as_json(tmp_path):
+    async with await SqliteDatabase.open(tmp_path / "own.sqlite3") as database:
+        store, seen = sql_store(database, fairness=FAIRNESS), []
+        await database.write(lambda db: db.connection.driver_connection.set_trace_callback(seen.append))
+        (export,) = await create(store, 1)
+        ((job,),) = [await claim for claim in claims(store, 1)]
+        await store.leases.renew("w0", [job.ref], START)
+        assert (await completion(store, job.ref)).id == export.id
+        assert seen
+        assert not [text for text in seen if "json_each" in text]
 
 
 # ---- to each its own

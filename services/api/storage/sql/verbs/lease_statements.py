@@ -48,6 +48,7 @@ class LeaseStatements:
     asked_for: Prepared
     free: Prepared
     of_polls: Prepared
+    of_poll: Prepared
 
 
 @cache
@@ -65,6 +66,11 @@ def lease_statements(sql: Statements) -> LeaseStatements:
         asked_for=Prepared(sa.select(*EXPORT_COLUMNS).where(_c.id == asked.c.id)),
         free=Prepared(sa.select(_c.id).where(_c.id == asked.c.id).with_for_update(skip_locked=True, of=exports)),
         of_polls=Prepared(unconfirmed.where(_c.lease_worker_id == poll.c.worker, _c.lease_poll_id == poll.c.poll)),
+        of_poll=Prepared(
+            unconfirmed.where(
+                _c.lease_worker_id == sa.bindparam("of_worker"), _c.lease_poll_id == sa.bindparam("of_poll")
+            )
+        ),
     )
 
 

@@ -78,9 +78,15 @@ class LeaseVerbs:
     def _leased_to(self, db: sa.Connection, asked: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
         """Return what each poll has already leased but not confirmed. Polls without such leases are left out."""
         claims: dict[PollKey, list[Claimed]] = {}
-        for row in self._sql.of_polls.all(db, {"given": json.dumps(sorted({poll.key for poll in asked}))}):
+        for row in self._unconfirmed_of(db, sorted({poll.key for poll in asked})):
             claims.setdefault((row["lease_worker_id"], row["lease_poll_id"]), []).append(_claimed(row))
         return claims
+
+    def _unconfirmed_of(self, db: sa.Connection, keys: Sequence[PollKey]) -> list[dict[str, Any]]:
+        if self._one_writer and len(keys) == 1:
+            ((worker, poll),) = keys
+            return self._sql.of_poll.all(db, {"of_worker": worker, "of_poll": poll})
+        return self._sql.of_polls.all(db, {"given": json.dumps(keys)})
 
     def _lease(self, db: sa.Connection, polls: Sequence[Asked], choices: list[Choice]) -> dict[PollKey, list[Claimed]]:
         now = max(poll.now for poll in polls)
