@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from exportd.v1.export_pb2 import File
+from exportd_client.disk_space import reserve
 from exportd_client.errors import DownloadDamaged
 
 if sys.platform != "win32":
@@ -19,6 +20,8 @@ if sys.platform != "win32":
 
 _BLOCK_BYTES = 1024 * 1024
 _WRITEBACK_BYTES = 8 * 1024 * 1024
+_RESERVED_BYTES = 64 * 1024 * 1024
+"""How much of the disk is reserved at a time. A download that breaks off leaves no more than that beside its bytes."""
 
 
 class Part:
@@ -34,7 +37,7 @@ class Part:
         self._stream = stream
         self._digest = hashlib.sha256()
         self.size = 0
-        self._sent_off = 0
+        self._sent_off = self._reserved = 0
         # A cancelled download calls close() while the thread of its last append() may still run.
         self._lock = threading.Lock()
 
@@ -108,9 +111,11 @@ class Part:
     def _start_over(self) -> None:
         self._stream.seek(0)
         self._stream.truncate()
-        self._digest, self.size, self._sent_off = hashlib.sha256(), 0, 0
+        self._digest, self.size, self._sent_off, self._reserved = hashlib.sha256(), 0, 0, 0
 
     def _add(self, data: bytes | memoryview) -> None:
+        if self.size + len(data) > self._reserved:
+            self._reserve()
         rest = memoryview(data)
         while rest:
             rest = rest[self._stream.write(rest) :]
@@ -118,6 +123,13 @@ class Part:
         self.size += len(data)
         if self.size - self._sent_off >= _WRITEBACK_BYTES:
             self._send_off()
+
+    def _reserve(self) -> None:
+        """Reserve space for what comes next, if that is much. It takes a quarter of the time of a write off it."""
+        size = min(_RESERVED_BYTES, self._file.size_bytes - self.size)
+        if size < _WRITEBACK_BYTES or not reserve(self._stream.fileno(), self.size, size):
+            size = self._file.size_bytes  # all the rest comes without
+        self._reserved = self.size + size
 
     def _send_off(self) -> None:
         """Start writing data back to the disk without waiting, so that it is not all left for the fsync at the end."""

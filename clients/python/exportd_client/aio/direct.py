@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 from exportd.v1.export_pb2 import Export, File
 from exportd.v1.export_service_pb2 import GetDownloadUrlRequest, GetDownloadUrlResponse
+from exportd_client import freed_memory
 from exportd_client.aio.connection import Link
 from exportd_client.aio.threads import in_thread, sleep
 from exportd_client.errors import DownloadDamaged, ExportdError
@@ -24,6 +25,7 @@ async def url_of(link: Link, source: Source) -> GetDownloadUrlResponse:
 
 async def from_store(link: Link, file: File, offset: int) -> AsyncGenerator[bytes]:
     """The bytes of a file from `offset` on. It ends early where the store does not give them: ask the service then."""
+    freed_memory.keep()
     tries = 0
     while offset < file.size_bytes and tries < MAX_TRIES:
         url = await _usable_url(link, file)

@@ -6,6 +6,7 @@ from contextlib import closing
 
 from exportd.v1.export_pb2 import Export, File
 from exportd.v1.export_service_pb2 import GetDownloadUrlRequest, GetDownloadUrlResponse
+from exportd_client import freed_memory
 from exportd_client.errors import DownloadDamaged, ExportdError
 from exportd_client.sources import Source
 from exportd_client.store_reader import StoreBroke, StoreOutOfReach, StoreReader, is_private
@@ -25,6 +26,7 @@ def url_of(link: Link, source: Source) -> GetDownloadUrlResponse:
 
 def from_store(link: Link, file: File, offset: int) -> Generator[bytes]:
     """The bytes of a file from `offset` on. It ends early where the store does not give them: ask the service then."""
+    freed_memory.keep()
     tries = 0
     while offset < file.size_bytes and tries < MAX_TRIES:
         url = _usable_url(link, file)
