@@ -15,7 +15,6 @@ from services.worker.writers.xlsx.letters import column_letters
 from services.worker.writers.xlsx.quick import Column
 
 _SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
-_ESCAPES = {ord(character): escape for character, escape in _SPECIAL.items()}
 _GAP = "<c/>"  # without references, the position of a cell gives its column
 _ROW = "row"
 _QUOTE = '"'
@@ -26,7 +25,9 @@ Part = str | pl.Expr
 
 def xml_text(text: str) -> str:
     """Escape text for the content of an element. A bare CR would be read as a line feed."""
-    return text.translate(_ESCAPES)
+    for character, escape in _SPECIAL.items():  # the ampersand comes first, since it begins all escapes
+        text = text.replace(character, escape)
+    return text
 
 
 def text_open(style: int, *, edges: bool) -> str:
