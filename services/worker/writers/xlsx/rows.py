@@ -5,7 +5,7 @@ text and the values; neighbouring literals are merged. If a column has gaps, or 
 built first, since they differ from row to row.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -85,23 +85,23 @@ class RowXml:
         # using it. If two threads build it at the same time, nothing is lost.
         last = self._last
         if last is None or last[0] != shapes:
-            self._last = last = (shapes, self._joined(shapes))
+            self._last = last = (shapes, self._row(shapes))
         return last[1]
 
-    def _joined(self, shapes: list[_Shape]) -> pl.Expr:
+    def _row(self, shapes: list[_Shape]) -> pl.Expr:
         parts: list[Part] = ["<row>"] if self._compact else ['<row r="', pl.col(_ROW), '">']
         for n, shape in enumerate(shapes):
             parts += [self._cell(n, shape)] if shape.differs else self._parts(n, shape, text=bool(shape.text))
-        return pl.concat_str([*_merged([*parts, "</row>"])], ignore_nulls=any(s.gaps for s in shapes))
+        return _joined([*parts, "</row>"])
 
     def _cell(self, n: int, shape: _Shape) -> pl.Expr:
-        """Return whole cells; null for a missing cell."""
-        own, text = (pl.concat_str([*_merged(self._parts(n, shape, text=t))]) for t in (False, True))
+        """Return whole cells. A missing cell is empty; in a compact table, it keeps the place of the next one."""
+        own, text = (_joined(self._parts(n, shape, text=t)) for t in (False, True))
         if shape.text is None:
             cell = pl.when(pl.col(_mask(n))).then(text).otherwise(own)
         else:
             cell = text if shape.text else own
-        return cell.fill_null(pl.lit(_GAP)) if self._compact else cell
+        return cell.fill_null(pl.lit(_GAP if self._compact else "")) if shape.gaps else cell
 
     def _parts(self, n: int, shape: _Shape, *, text: bool) -> list[Part]:
         place: list[Part] = [] if self._compact else [f'<c r="{self._letters[n]}', pl.col(_ROW)]
@@ -137,16 +137,10 @@ def _escaped(column: Column) -> pl.Series:
     return column.values.str.replace_many(_SPECIAL) if column.markup else column.values
 
 
-def _merged(parts: list[Part]) -> Iterator[pl.Expr]:
-    """Yield the parts with neighbouring literals merged."""
-    literal = ""
-    for part in parts:
-        if isinstance(part, str):
-            literal += part
-            continue
-        if literal:
-            yield pl.lit(literal)
-        literal = ""
-        yield part
-    if literal:
-        yield pl.lit(literal)
+def _joined(parts: list[Part]) -> pl.Expr:
+    """Join the parts of each row. Null where a value is null.
+
+    `pl.format` takes two thirds of the time of `pl.concat_str`, which treats each literal as a column.
+    """
+    form = "".join(part if isinstance(part, str) else "{}" for part in parts)  # no literal has braces
+    return pl.format(form, *(part for part in parts if not isinstance(part, str)))
