@@ -1,5 +1,6 @@
 """Whole Parquet files as text: from polars' frames come the very bytes that come from batches, or batches are read."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -264,3 +265,23 @@ def test_rows_of_one_value_are_duckdbs_to_sort(tmp_path: Path) -> None:
     done, table = run(sources(tmp_path), spec, folder)
     assert isinstance(done, Built)
     assert [line.split(b",")[1] for line in table.splitlines()[1:]] == [b"%d" % n for n in range(39_999, -1, -1)]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_who_stops_early_leaves_neither_files_nor_threads(tmp_path: Path, threads: int) -> None:
+    written(
+        tmp_path / "a.parquet", [{"id": n, "text": f"{n * 7919 % 3_000:x}"} for n in range(3_000)], row_group_size=500
+    )
+    spec = spec_for_csv({"text": "text", "id": "integer"})
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    before = set(threading.enumerate())
+    found = found_in(tmp_path, spec, MemoryLimits(part_rows=500))
+    frames = sorted_frames.frames(found, (OrderTerm("text"),), scratch, 5_000, threads)
+    first, second = next(frames), next(frames)
+    assert first["c0"].to_list() == sorted(first["c0"])
+    assert str(first["c0"].max()) <= str(second["c0"].min())
+    assert [*scratch.iterdir()]
+    frames.close()
+    assert not [*scratch.iterdir()]
+    assert set(threading.enumerate()) == before

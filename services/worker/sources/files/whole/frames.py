@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import polars as pl
 
@@ -35,7 +34,7 @@ def opened(settings: FileSettings, spec: JobSpec, options: RowOptions) -> Iterat
     as_of = datetime.now(UTC)
     files = listed(settings, spec.relation.path, spec.filter)
     found = row_groups.whole(files, spec, MemoryLimits(), in_order=True)
-    yield _FramesReading(found, as_of, spec.order, options.temp_dir) if found else None
+    yield _FramesReading(found, as_of, spec.order, options) if found else None
 
 
 def _may_be_frames(spec: JobSpec) -> bool:
@@ -50,12 +49,12 @@ class _FramesReading:
     consistency = Consistency.SNAPSHOT
     matched_by = MatchedBy.COUNT
 
-    def __init__(self, found: WholeFiles, as_of: datetime, order: Sequence[OrderTerm], temp_dir: Path | None) -> None:
+    def __init__(self, found: WholeFiles, as_of: datetime, order: Sequence[OrderTerm], options: RowOptions) -> None:
         self.as_of: datetime | None = as_of
         self.rows_total = found.rows
         self._found = found
         self._order = order
-        self._temp_dir = temp_dir
+        self._options = options
 
     def lines(self) -> Iterator[Frame]:
         """See ports.LinesReading.
@@ -75,7 +74,7 @@ class _FramesReading:
     def _frames(self) -> Iterator[pl.DataFrame]:
         if not self._order:
             return self._found.frames()
-        return sorted_frames.frames(self._found, self._order, self._temp_dir)
+        return sorted_frames.frames(self._found, self._order, self._options.temp_dir, threads=self._options.threads)
 
     def rows_matched(self) -> int:
         """See ports.Counted."""

@@ -5,7 +5,8 @@ sorting with DuckDB.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ import polars as pl
 import pyarrow as pa
 
 from services.contract.spec import JobSpec, Kind, OrderTerm
+from services.worker.concurrency.ordered_map import ordered_map
+from services.worker.concurrency.prefetch import prefetch
+from services.worker.concurrency.threads import THREADS
 from services.worker.sources.files.whole.quick_sort import Order
 from services.worker.sources.files.whole.row_groups import WholeFiles
 
@@ -38,11 +42,16 @@ def can_sort(spec: JobSpec) -> bool:
 
 
 def frames(
-    found: WholeFiles, terms: Sequence[OrderTerm], folder: Path | None, bucket_bytes: int = BUCKET_BYTES
-) -> Iterator[pl.DataFrame]:
+    found: WholeFiles,
+    terms: Sequence[OrderTerm],
+    folder: Path | None,
+    bucket_bytes: int = BUCKET_BYTES,
+    threads: int = THREADS,
+) -> Generator[pl.DataFrame]:
     """Yield all rows in order. Big sorts use files in `folder` (None: the system's folder) and leave it empty.
 
-    Raises SourceFailed, and TooUneven before the first row.
+    While rows are divided, the next ones are decoded; then up to `threads` buckets are sorted at the same time. Raises
+    SourceFailed, and TooUneven before the first row.
     """
     order = _order(found, terms)
     bounds = _bounds(found, order.columns[0], bucket_bytes)
@@ -56,13 +65,17 @@ def frames(
         buckets = [_Bucket(place / str(number)) for number in range(len(bounds) + 2)]
         for bucket in buckets:
             opened.callback(bucket.close)
-        for frame in found.frames():
-            _part(frame, order.columns[0], bounds, buckets)
-            del frame
-            if any(bucket.nbytes > _MAX_UNEVEN * bucket_bytes for bucket in buckets):
-                raise TooUneven
-        for bucket in _in_order(buckets, order):
-            yield from bucket.sorted(order)
+        with prefetch(found.frames(), 1, lambda _: 1) as decoded:
+            for frame in decoded:
+                _part(frame, order.columns[0], bounds, buckets)
+                del frame
+                if any(bucket.nbytes > _MAX_UNEVEN * bucket_bytes for bucket in buckets):
+                    raise TooUneven
+        filled = [bucket for bucket in _in_order(buckets, order) if bucket.nbytes]
+        workers = opened.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="exportd-sort"))
+        in_order = ordered_map(workers, lambda bucket: bucket.sorted(order), filled, threads, _discard)
+        for _, rows in opened.enter_context(closing(in_order)):
+            yield rows
 
 
 class _Bucket:
@@ -82,15 +95,12 @@ class _Bucket:
         self._writer.write_table(table)
         self.nbytes += table.nbytes
 
-    def sorted(self, order: Order) -> Iterator[pl.DataFrame]:
-        """Yield one sorted frame; nothing when there are no rows."""
-        if self._file is None:
-            return
+    def sorted(self, order: Order) -> pl.DataFrame:
+        """Return the sorted rows, of which there must be some. Their texts stay in the file, which has no name then."""
         self.close()
         with closing(pa.memory_map(str(self._path))) as file:
             self._path.unlink()
-            rows = pl.DataFrame(pl.from_arrow(pa.ipc.open_stream(file).read_all()))
-            yield order.sorted(rows)
+            return order.sorted(pl.DataFrame(pl.from_arrow(pa.ipc.open_stream(file).read_all())))
 
     def close(self) -> None:
         """Finish writing. Idempotent."""
@@ -98,6 +108,10 @@ class _Bucket:
         if writer is not None:
             writer.close()
             self._file.close()
+
+
+def _discard(_: pl.DataFrame) -> None:
+    """Do nothing with a frame that nobody takes."""
 
 
 def _order(found: WholeFiles, terms: Sequence[OrderTerm]) -> Order:
