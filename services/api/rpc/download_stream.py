@@ -54,27 +54,25 @@ class PieceBudget:
 async def send(sending: Sending, context: Context, budget: PieceBudget, monotonic: Callable[[], float]) -> None:
     """Send the header and the data of a file.
 
-    One piece is read and verified ahead: at once if that needs no wait, otherwise in another thread while the previous
-    one is sent. A whole file ends successfully only if its hash is right. What was sent is counted in `sending`.
-    `monotonic` returns seconds and never goes back. Raises FileDamaged if the store has fewer bytes than it should or,
-    for a whole file, if the hash is wrong.
+    What is in memory and known is read when it is needed. Otherwise one piece is read and verified in another thread
+    while the previous one is sent. A whole file ends successfully only if its hash is right. What was sent is counted
+    in `sending`. `monotonic` returns seconds and never goes back. Raises FileDamaged if the store has fewer bytes than
+    it should or, for a whole file, if the hash is wrong.
     """
     download = sending.download
     await context.write(encode.download_header(download.export, download.file, download.offset))
     pieces, size = _Pieces(download), SMALL
-    ahead = pieces.begin(size)
     try:
-        while ahead:
-            message, end = ahead if isinstance(ahead, bytes) else await ahead, pieces.position
-            ahead, started = pieces.begin(size), monotonic()
+        while message := await pieces.next(size):
+            started = monotonic()
             await _taken(context, message)
-            sending.sent = end - download.offset
+            del message  # its memory is used for the next one
+            sending.sent = pieces.position - download.offset
             keeps_up = monotonic() - started < KEEPS_UP_S
             size = budget.resized(size, min(size * 2, LARGE) if keeps_up else SMALL)
     finally:
         budget.resized(size, SMALL)
-        if isinstance(ahead, asyncio.Task):
-            await end_tasks(ahead)
+        await pieces.close()
     pieces.check()
 
 
@@ -83,37 +81,53 @@ class _Pieces:
 
     def __init__(self, download: Download) -> None:
         self._download = download
-        self._position = download.offset
+        self.position = download.offset
+        """The end of the last piece."""
         self._buffers = PieceBuffers()
+        self._ahead: tuple[asyncio.Task[bytes], int] | None = None
         self._skipped, self._skip = 1, 0
 
-    @property
-    def position(self) -> int:
-        """The end of the last piece that was begun."""
-        return self._position
+    async def next(self, size: int) -> bytes | None:
+        """Return the next piece, of at most `size` bytes, or None at the end."""
+        if not self._ahead:
+            length = self._left(size)
+            if not length or (message := self._at_once(length)):
+                return message if length else None
+            self._ahead = self._begin(length)
+        reading, length = self._ahead
+        message = await reading
+        self.position += length
+        length = self._left(size)
+        self._ahead = self._begin(length) if length and not self._looks() else None
+        return message
 
-    def begin(self, size: int) -> bytes | asyncio.Task[bytes] | None:
-        """Return the next piece, of at most `size` bytes, or begin to read it. Return None at the end."""
-        length = min(size, self._download.end - self._position)
-        if length <= 0:
-            return None
-        position, self._position = self._position, self._position + length
-        return self._at_once(position, length) or asyncio.create_task(self._read(position, length))
+    async def close(self) -> None:
+        """End what is read ahead."""
+        if self._ahead:
+            await end_tasks(self._ahead[0])
 
     def check(self) -> None:
         """Raise FileDamaged if a whole file has another hash."""
         if self._download.inspection and not self._download.inspection.is_right():
             raise FileDamaged(self._download.file.id)
 
-    def _at_once(self, position: int, length: int) -> bytes | None:
-        """Return a piece that is in memory and quick to verify: another thread would cost more than that takes."""
+    def _left(self, size: int) -> int:
+        return min(size, self._download.end - self.position)
+
+    def _looks(self) -> bool:
+        """Whether the next piece is looked for in memory, when it is needed."""
         if self._download.inspection and not self._download.inspection.is_quick:
+            return False
+        looks, self._skip = not self._skip, max(0, self._skip - 1)
+        return looks
+
+    def _at_once(self, length: int) -> bytes | None:
+        """Return a piece that is in memory and quick to verify: another thread would cost more than that takes."""
+        if not self._looks():
             return None
-        if self._skip:
-            self._skip -= 1
-            return None
-        message = self._buffers.filled(length, lambda data: self._fill(position, data))
+        message = self._buffers.filled(length, lambda data: self._fill(self.position, data))
         if message:
+            self.position += length
             self._skipped = 1
         else:
             self._skip, self._skipped = self._skipped, min(self._skipped * 2, MAX_SKIPPED)
@@ -124,6 +138,9 @@ class _Pieces:
         if is_filled and self._download.inspection:
             self._download.inspection.update(data)
         return is_filled
+
+    def _begin(self, length: int) -> tuple[asyncio.Task[bytes], int]:
+        return asyncio.create_task(self._read(self.position, length)), length
 
     async def _read(self, position: int, length: int) -> bytes:
         try:

@@ -28,16 +28,14 @@ class PieceBuffer:
 
 
 class PieceBuffers:
-    """Two buffers in turns: the message in one is sent while the other is filled."""
+    """The buffer of a download: one, as long as its messages have the same length."""
 
     def __init__(self) -> None:
-        self._free: PieceBuffer | None = None
-        self._sent: PieceBuffer | None = None
+        self._last: PieceBuffer | None = None
 
     def filled(self, length: int, fill: Callable[[memoryview], bool]) -> bytes | None:
         """Return a message with `length` bytes of data. If `fill` returns False, return None and keep no memory."""
-        buffer = self._free if self._free and self._free.length == length else PieceBuffer(length)
-        self._free = None
+        buffer = self._last if self._last and self._last.length == length else PieceBuffer(length)
         message = buffer.filled(fill)
-        self._free, self._sent = (self._sent, buffer) if message else (None, None)
+        self._last = buffer if message else None
         return message
