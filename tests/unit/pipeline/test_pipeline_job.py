@@ -101,7 +101,7 @@ class Watched(Sources):
 
 
 def test_what_may_have_ended_a_process_is_not_tried_twice(rows):
-    table = TableOptions(Format.JSONL)  # CSV of whole files is read in a way that is not tried twice at all
+    table = TableOptions(Format.PARQUET)  # text of whole files is read in a way that is not tried twice at all
     quickly = run(rows, table, [], kind=Watched)
     (rows / "scratch").rmdir()
     carefully = run(rows, table, [], attempt=2, kind=Watched)
