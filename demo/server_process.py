@@ -1,8 +1,8 @@
 """A server that is not part of exportd, as a process: started, polled until it answers, and stopped."""
 
-import pwd
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,6 +14,20 @@ import psutil
 from demo.processes import START_TIMEOUT_S, STOP_TIMEOUT_S, DidNotStart
 
 _LOOK_S = 0.05
+
+_AS_USER = """
+import os, pwd, sys
+user = pwd.getpwnam(sys.argv[1])
+os.setgroups([])
+os.setgid(user.pw_gid)
+os.setuid(user.pw_uid)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Becomes another user, and then the program.
+
+With its own `user`, subprocess forks, and gRPC, which may have calls under way in this process, then often crashes in
+the child before it becomes the program.
+"""
 
 
 class ServerProcess:
@@ -40,13 +54,10 @@ class ServerProcess:
         self._sent_to: list[psutil.Process] = []
         with log.open("ab") as said:
             self._process = subprocess.Popen(
-                [*map(str, command)],
+                [*_as_user(user), *map(str, command)],
                 cwd=cwd,
                 stdout=said,
                 stderr=subprocess.STDOUT,
-                user=user or None,
-                group=pwd.getpwnam(user).pw_gid if user else None,
-                extra_groups=[] if user else None,
                 start_new_session=True,  # Ctrl-C is for who started it
             )
 
@@ -95,3 +106,8 @@ class ServerProcess:
 
     def _said(self) -> str:
         return self.log.read_text(errors="replace")[-2_000:]
+
+
+def _as_user(user: str) -> list[str]:
+    """Return what stands before the command of a process of this user; nothing for the current one."""
+    return [sys.executable, "-I", "-S", "-c", _AS_USER, user] if user else []

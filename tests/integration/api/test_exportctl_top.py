@@ -18,6 +18,13 @@ from tests.integration.api.conftest import Worker as ByHand
 from tests.integration.api.test_exportctl_operating import exportctl
 from tests.patience import PATIENCE_S
 
+WITH_THIS_TERMINAL = """
+import fcntl, runpy, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+runpy.run_module("exportd_client.cli", run_name="__main__")
+"""
+"""exportctl, which Ctrl-C reaches, as it has a terminal of its own."""
+
 
 async def busy(api: Api, worker: ByHand) -> str:
     """One that runs, one that waits; the id of the former."""
@@ -72,12 +79,12 @@ async def test_a_terminal_is_drawn_again_and_again_until_somebody_leaves(api: Ap
     outer, inner = pty.openpty()
     termios.tcsetwinsize(inner, (24, 80))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "exportd_client.cli", "--target", api.target, "top", "--interval", "0.1"),
+        *(sys.executable, "-c", WITH_THIS_TERMINAL, "--target", api.target, "top", "--interval", "0.1"),
         env={**os.environ, "TERM": "xterm"},
         stdin=inner,
         stdout=inner,
         stderr=inner,
-        preexec_fn=_with_this_terminal,
+        start_new_session=True,
     )
     os.close(inner)
     os.set_blocking(outer, False)
@@ -92,14 +99,6 @@ async def test_a_terminal_is_drawn_again_and_again_until_somebody_leaves(api: Ap
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen).replace("\r", "")
     assert re.search(rf"{running} +default +\d+s +writing +25% +- +Orders", plain)
     assert worker.id in plain
-
-
-def _with_this_terminal() -> None:
-    """Ctrl-C reaches who has a terminal of its own."""
-    os.setsid()
-    import fcntl  # noqa: PLC0415
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 async def _read_until(terminal: int, enough) -> str:
