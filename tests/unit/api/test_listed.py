@@ -2,33 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from services.api.storage.sql.column_types import Json, Length, UtcTime
 from services.api.storage.sql.listed import Listed
 from services.api.storage.sqlite.dialect import SqliteDialect
+from tests.unit.api.things import Colour, things
 
-
-class Colour(Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
-_things = sa.Table(
-    "things",
-    sa.MetaData(),
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.Text),
-    sa.Column("colour", sa.Enum(Colour, native_enum=False)),
-    sa.Column("made", UtcTime),
-    sa.Column("length", Length),
-    sa.Column("more", Json),
-    sa.Column("is_there", sa.Boolean),
-)
+_things = things(unique_names=False)
 _c = _things.c
 _NOON = datetime(2026, 11, 28, 12, 0, 0, 123456, tzinfo=UTC)
 _DIALECT = SqliteDialect()

@@ -2,34 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from services.api.storage.sql.column_types import Json, Length, UtcTime
+from services.api.storage.sql.column_types import Length, UtcTime
 from services.api.storage.sql.listed import Appended
 from services.api.storage.sql.prepared import MAX_ROWS, Inserts, Prepared
+from tests.unit.api.things import Colour, things
 
-
-class Colour(Enum):
-    RED = "red"
-    BLUE = "blue"
-
-
-_things = sa.Table(
-    "things",
-    sa.MetaData(),
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.Text, unique=True),
-    sa.Column("colour", sa.Enum(Colour, native_enum=False)),
-    sa.Column("made", UtcTime),
-    sa.Column("length", Length),
-    sa.Column("more", Json),
-    sa.Column("is_there", sa.Boolean),
-)
+_things = things(unique_names=True)
 _c = _things.c
 _COLUMNS = tuple(column.name for column in _c)
 _NOON = datetime(2026, 11, 28, 12, 0, 0, 123456, tzinfo=UTC)
