@@ -2,10 +2,11 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from exportd_client.aio.behind import MAX_WAITING, Behind
+from exportd_client.aio.behind import IN_A_ROW, MAX_WAITING, Behind
 from tests.patience import PATIENCE_S
 
 
@@ -143,3 +144,28 @@ async def test_what_was_taken_is_done_though_the_caller_leaves(left: str) -> Non
         await leaving
     assert taken[:1] == [0]
     assert done == taken
+
+
+async def test_one_that_always_has_work_leaves_threads_to_others() -> None:
+    """However many downloads there are: the executor has few threads."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    count, done = 5 * IN_A_ROW, []
+    waits = [threading.Event() for _ in range(count + 1)]
+
+    def slow(piece: int) -> None:
+        assert waits[piece + 1].wait(PATIENCE_S)  # the next one waits already
+        done.append(piece)
+
+    async def busy() -> None:
+        async with Behind(slow) as behind:
+            for piece in range(count):
+                await behind.take(piece)
+                waits[piece].set()
+            waits[count].set()
+
+    async def other() -> None:
+        async with Behind(done.append) as behind:
+            await behind.take(-1)
+
+    await asyncio.gather(busy(), other())
+    assert done.index(-1) <= IN_A_ROW

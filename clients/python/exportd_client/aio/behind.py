@@ -10,6 +10,9 @@ from typing import Generic, Self, TypeVar
 MAX_WAITING = 2
 """How many pieces wait at most, beside the one that is worked on."""
 
+IN_A_ROW = 16
+"""After how many pieces a thread of the executor is given back, so that others have their turn if this never ends."""
+
 T = TypeVar("T")
 
 
@@ -36,7 +39,7 @@ class Behind(Generic[T]):
         if room := self._room_ahead():
             await room
         if self._put(piece):
-            self._working = asyncio.get_running_loop().run_in_executor(None, self._run)
+            self._working = asyncio.ensure_future(self._work_off())
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,10 +71,18 @@ class Behind(Generic[T]):
             begins, self._is_working = not self._is_working, True
             return begins
 
-    def _run(self) -> None:
-        """Work until nothing waits."""
+    async def _work_off(self) -> None:
+        """Work in other threads until nothing waits."""
+        while await asyncio.get_running_loop().run_in_executor(None, self._work_on_some):
+            pass
+
+    def _work_on_some(self) -> bool:
+        """Work on what waits, up to IN_A_ROW pieces. Return whether there may be more."""
         try:
-            while taken := self._next():
+            for _ in range(IN_A_ROW):
+                taken = self._next()
+                if not taken:
+                    return False
                 self._work(taken[0])
                 del taken  # while the next one is awaited, its memory may be used for another
         except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
@@ -79,6 +90,8 @@ class Behind(Generic[T]):
                 self._error = error
                 self._waiting.clear()
                 self._tell_of_room()
+            return False
+        return True
 
     def _next(self) -> tuple[T] | None:
         with self._lock:
